@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_BASE_LIMITS_H
+#define CORE_BASE_LIMITS_H
+/* Every input has a named maximum, here. Bytes, counts or milliseconds, as the name says. */
+
+#define LIMIT_LOG_REPEAT     20
+#define LIMIT_LOG_LINE_BYTES 4096
+#define LIMIT_JSON_DEPTH     256
+#define LIMIT_FILE_BYTES     (64U << 20)
+
+/* registry and API */
+#define LIMIT_OBJECT_BYTES         (1536U << 10) /* as etcd's request limit */
+#define LIMIT_REQUEST_BODY_BYTES   (3U << 20)
+#define LIMIT_RESPONSE_BYTES       (1U << 30)
+#define LIMIT_KEY_BYTES            1024
+#define LIMIT_HISTORY_BYTES        (16U << 20)
+#define LIMIT_HISTORY_MS           (5 * 60 * 1000)
+#define LIMIT_REVISION_BLOCK       10000
+#define LIMIT_COMMIT_QUEUE         4096
+#define LIMIT_COMMIT_GROUP         512
+#define LIMIT_PATCH_OPS            10000
+#define LIMIT_LABEL_SELECTOR_BYTES 16384
+
+/* names */
+#define LIMIT_DNS_LABEL_BYTES 63
+#define LIMIT_DNS_NAME_BYTES  253
+
+/* wire */
+#define LIMIT_HTTP_HEAD_BYTES (16U << 10)
+#define LIMIT_HTTP_HEADERS    100
+#define LIMIT_DNS_UDP_BYTES   1232
+#define LIMIT_DNS_TCP_BYTES   65535
+
+#endif

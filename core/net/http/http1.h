@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_NET_HTTP_HTTP1_H
+#define CORE_NET_HTTP_HTTP1_H
+/*
+ * Strict HTTP/1.0 and 1.1 codec: heads and body framing, no I/O, no allocation. Everything that
+ * lets two parsers disagree (RFC 9112 sections 3.2, 5, 6; request smuggling) is refused. Values are
+ * borrowed from the input.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/limits.h"
+#include "core/base/str.h"
+
+struct http_header {
+    struct ke_str name;  /* as received; compare without case */
+    struct ke_str value; /* blanks around removed */
+};
+
+enum http_framing {
+    HTTP_BODY_NONE,
+    HTTP_BODY_LENGTH,
+    HTTP_BODY_CHUNKED,
+    HTTP_BODY_UNTIL_CLOSE /* responses only */
+};
+
+struct http_head {
+    bool is_response;
+    struct ke_str method, target; /* request */
+    unsigned status;              /* response */
+    struct ke_str reason;
+    unsigned minor; /* HTTP/1.minor: 0 or 1 */
+    struct http_header headers[LIMIT_HTTP_HEADERS];
+    size_t n_headers;
+    struct ke_str host; /* request: of the target in absolute form, else of the Host field */
+    enum http_framing framing;
+    uint64_t content_length;
+    bool is_keep_alive;
+    bool has_expect_continue;
+    bool has_upgrade;
+    size_t len; /* bytes of the whole head with its empty line */
+};
+
+enum http_result {
+    HTTP_OK,
+    HTTP_MORE,            /* not whole yet */
+    HTTP_BAD,             /* 400 */
+    HTTP_TOO_LARGE,       /* 431, head over LIMIT_HTTP_HEAD_BYTES or LIMIT_HTTP_HEADERS */
+    HTTP_URI_TOO_LONG,    /* 414 */
+    HTTP_NOT_IMPLEMENTED, /* 501: transfer coding not known */
+    HTTP_VERSION          /* 505 */
+};
+
+enum http_result http_parse_request(struct ke_str input, struct http_head *out);
+/* request_method decides whether there is a body (HEAD). */
+enum http_result http_parse_response(struct ke_str input, struct ke_str request_method,
+                                     struct http_head *out);
+/* {NULL,0}: absent; the first when several. */
+struct ke_str http_head_get(const struct http_head *head, struct ke_str name);
+
+/* Chunked decoding over a stream of pieces. */
+struct http_chunked {
+    int state;
+    uint64_t left;
+    size_t trailer_len;
+};
+/*
+ * Consumes from input; *out_data borrowed piece of body data (may be empty), *out_used bytes
+ * consumed, *out_done at the end (trailers consumed and dropped). HTTP_OK or HTTP_BAD. Call again
+ * with the rest until used == input.len or done.
+ */
+enum http_result http_chunked_next(struct http_chunked *chunked, struct ke_str input,
+                                   struct ke_str *out_data, size_t *out_used, bool *out_done);
+
+#endif

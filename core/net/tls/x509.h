@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_NET_TLS_X509_H
+#define CORE_NET_TLS_X509_H
+/*
+ * Making and reading certificates: P-256 keys, ECDSA-SHA256. Texts are PEM. Also the digests that
+ * the project needs. Any thread; blocking (a signature costs about a millisecond). Source: RFC
+ * 5280.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/addr.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
+
+struct x509_request {
+    struct ke_str common_name;
+    const struct ke_str *organizations;
+    size_t n_organizations;
+    const struct ke_str *dns_names;
+    size_t n_dns_names;
+    const struct ke_ip *ips;
+    size_t n_ips;
+    bool is_ca;
+    bool is_server;                    /* extended key usage serverAuth */
+    bool is_client;                    /* clientAuth */
+    int64_t not_before_s, not_after_s; /* unix */
+};
+
+/* A new private key. Errors: KE_NOMEM, KE_IO. */
+enum ke_code x509_key_new(struct ke_buf *out_key_pem, struct ke_err *err) KE_MUST_CHECK;
+/* ca_* empty: self-signed. Errors: KE_MALFORMED, KE_NOMEM. */
+enum ke_code x509_sign(const struct x509_request *request, struct ke_str key_pem,
+                       struct ke_str ca_cert_pem, struct ke_str ca_key_pem,
+                       struct ke_buf *out_cert_pem, struct ke_err *err) KE_MUST_CHECK;
+
+struct x509_info {
+    char common_name[256];
+    int64_t not_before_s, not_after_s;
+    bool is_ca;
+    char dns_names[16][256];
+    size_t n_dns_names;
+    struct ke_ip ips[16];
+    size_t n_ips;
+};
+enum ke_code x509_read(struct ke_str cert_pem, struct x509_info *out,
+                       struct ke_err *err) KE_MUST_CHECK;
+/* Was cert signed by ca? */
+bool x509_is_signed_by(struct ke_str cert_pem, struct ke_str ca_pem);
+
+#define SHA256_BYTES 32
+void sha256(const void *ptr, size_t len, uint8_t out[SHA256_BYTES]);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_RESOURCE_RESOURCE_H
+#define CORE_RESOURCE_RESOURCE_H
+/*
+ * The verbs without HTTP: create, get, list, update, patch, delete, status on any kind, with
+ * admission, defaulting, validation, finalizers and allocation of addresses and ports inside the
+ * call. Every writer uses it: the API, the controllers, the manifests directory. Objects in and out
+ * are of the stored version unless a version is named. Any thread may call; answers to writes come
+ * on the writer's thread and must not block there.
+ */
+#include <cjson/cJSON.h>
+
+#include "core/base/addr.h"
+#include "core/model/issues.h"
+#include "core/model/kind.h"
+#include "core/registry/registry.h"
+#include "core/watch/hub.h"
+
+struct resource_store; /* "the resources": one a process */
+
+struct resource_options {
+    struct ke_cidr service_cidrs[2];
+    size_t n_service_cidrs;
+    uint16_t node_port_min, node_port_max;
+    struct ke_str cluster_dns; /* reserved in the range */
+};
+
+enum ke_code resource_store_new(struct watch_hub *hub, const struct resource_options *options,
+                                struct resource_store **out, struct ke_err *err) KE_MUST_CHECK;
+void resource_store_free(struct resource_store *store);
+struct watch_hub *resource_store_hub(struct resource_store *store);
+
+enum resource_verb {
+    RESOURCE_CREATE,
+    RESOURCE_UPDATE,
+    RESOURCE_PATCH,
+    RESOURCE_DELETE,
+    RESOURCE_DELETE_COLLECTION
+};
+enum resource_patch { RESOURCE_PATCH_JSON, RESOURCE_PATCH_MERGE, RESOURCE_PATCH_STRATEGIC };
+enum resource_propagation { RESOURCE_BACKGROUND, RESOURCE_FOREGROUND, RESOURCE_ORPHAN };
+
+/* One write. Everything is borrowed during the call except body. */
+struct resource_request {
+    enum resource_verb verb;
+    const struct model_kind *kind;
+    const struct model_version *version; /* of body and of the answer; NULL: stored */
+    struct ke_str ns;
+    struct ke_str name;        /* empty on create: taken from the body or generateName */
+    struct ke_str subresource; /* "", "status", "finalize", ... */
+    cJSON *body;               /* object or patch; given, also on failure; NULL for delete */
+    enum resource_patch patch;
+    bool is_dry_run;
+    bool is_strict;     /* fieldValidation: unknown fields are an error */
+    bool is_warning;    /* fieldValidation: unknown fields are reported in warnings */
+    struct ke_str user; /* who asks, for messages and audit */
+    struct ke_str field_manager;
+    /* delete */
+    enum resource_propagation propagation;
+    int64_t grace_period_s; /* -1: the default of the kind */
+    struct ke_str precondition_uid;
+    struct ke_str precondition_rv;
+    struct ke_str label_selector, field_selector; /* deletecollection */
+};
+
+struct resource_reply {
+    enum ke_code code;
+    struct ke_err err; /* message in upstream's words */
+    const struct model_issues
+        *issues; /* causes of KE_INVALID; NULL otherwise; borrowed during the callback */
+    struct registry_object *object; /* what is stored now (or would be); for a finished delete the
+                                       tombstone; borrowed: ref to keep */
+    bool is_created;                /* update that created */
+    bool is_deleted; /* the object is gone (answer Status); otherwise it is only marked */
+    const struct ke_str *warnings;
+    size_t n_warnings;
+    struct registry_list *list; /* deletecollection: what was deleted; borrowed */
+    uint32_t retry_after_s;     /* 0: none */
+};
+typedef void resource_done_fn(void *ctx, const struct resource_reply *reply);
+
+/* done runs exactly once: at once on the caller's thread for what needs no commit (errors, dry run,
+ * no change), else on the writer's. */
+void resource_submit(struct resource_store *store, struct resource_request *request,
+                     resource_done_fn *done, void *ctx);
+/*
+ * Blocks until done; for threads that may block (controllers, agent, tests). out (may be NULL)
+ * receives a reference. Errors: as the reply.
+ */
+enum ke_code resource_call(struct resource_store *store, struct resource_request *request,
+                           struct registry_object **out, struct ke_err *err) KE_MUST_CHECK;
+
+/* Reads. Errors: KE_NOT_FOUND with upstream's message (`services "x" not found`). */
+enum ke_code resource_get(struct resource_store *store, const struct model_kind *kind,
+                          struct ke_str ns, struct ke_str name, struct registry_object **out,
+                          struct ke_err *err) KE_MUST_CHECK;
+
+struct resource_list_options {
+    struct ke_str ns;                             /* empty: all */
+    const struct model_selector *labels, *fields; /* NULL: all */
+    int64_t limit;                                /* 0: no limit */
+    struct ke_str continue_token;
+    bool has_revision;
+    int64_t revision;
+    enum { RESOURCE_MATCH_UNSET, RESOURCE_MATCH_EXACT, RESOURCE_MATCH_NOT_OLDER } match;
+};
+struct resource_list {
+    struct registry_list items;
+    char *continue_token; /* free; NULL: at the end */
+    int64_t n_remaining;  /* -1: not known (a selector was given) */
+};
+enum ke_code resource_list(struct resource_store *store, const struct model_kind *kind,
+                           const struct resource_list_options *options, struct resource_list *out,
+                           struct ke_err *err) KE_MUST_CHECK;
+void resource_list_free(struct resource_list *list);
+
+#endif
