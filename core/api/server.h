@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_API_SERVER_H
+#define CORE_API_SERVER_H
+/*
+ * The API server: HTTP in front of core/resource. Its threads: `n_loops` API loops (each owns its
+ * connections, requests and watches) and one handshake thread. Everything borrowed in the options
+ * must outlive the server. cmd makes it, starts it and stops it.
+ *
+ * kedge's own endpoints, authorised like any non-resource URL (system:masters may):
+ *   GET /kedge/v1/registry/ls?prefix=P[&recursive=true]  text: one key a line; without recursive
+ *                                                        the next path segment only ("x/" = more)
+ *   GET /kedge/v1/registry/get?key=K                     the stored JSON; 404 Status
+ *   GET /kedge/v1/registry/watch?prefix=P[&revision=N]   lines {"type":"PUT"|"DELETE","revision":N,
+ *                                                        "key":K,"object":{...}}; changes after N,
+ *                                                        or from now on
+ *   GET /kedge/v1/trace?target=T[&from=NS/POD]           JSON of explain_run; 429 when 4 are
+ * running GET /kedge/v1/status                                 JSON of the print_status hook
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/addr.h"
+#include "core/base/buf.h"
+#include "core/base/err.h"
+#include "core/explain/explain.h"
+#include "core/net/tls/tls.h"
+#include "core/report/report.h"
+#include "core/resource/resource.h"
+
+struct api_server;
+
+/* Who asks. Texts are borrowed from the connection. */
+#define API_MAX_GROUPS 20
+struct api_user {
+    struct ke_str name;
+    struct ke_str groups[API_MAX_GROUPS];
+    size_t n_groups;
+};
+
+/* What is asked: a resource, or a path (is_resource false). */
+struct api_attributes {
+    const struct api_user *user;
+    struct ke_str verb; /* get list watch create update patch delete deletecollection; or get... */
+    bool is_resource;
+    struct ke_str group, resource, subresource, ns, name;
+    struct ke_str path; /* of the URL, decoded, without query */
+};
+/* May it? On an API loop: must not block. */
+typedef bool api_authorize_fn(void *ctx, const struct api_attributes *attributes);
+/* The default: system:masters everything; everybody /healthz /livez /readyz /version; nothing else.
+ */
+bool api_authorize_default(void *ctx, const struct api_attributes *attributes);
+
+/* What the server asks of the process around it. Called on API loops and must not block. */
+struct api_hooks {
+    void *ctx;
+    /* /readyz answers 200 only when it says true; else one line to *out_why. NULL: always. */
+    bool (*is_ready)(void *ctx, struct ke_buf *out_why);
+    /* JSON of /kedge/v1/status. NULL: 404. */
+    void (*print_status)(void *ctx, struct ke_buf *out_json);
+};
+
+struct api_options {
+    struct resource_store *store;
+    struct report *report;   /* may be NULL: no parts */
+    struct explain *explain; /* may be NULL: /kedge/v1/trace answers 404 */
+    struct api_hooks hooks;
+    api_authorize_fn *authorize; /* NULL: api_authorize_default */
+    void *authorize_ctx;
+
+    const char *unix_path;   /* NULL: none. Mode 0600; root (and our own user) is system:masters */
+    struct tls_context *tls; /* of `listen`; ask for client certificates, ALPN http/1.1 */
+    const struct ke_endpoint *listen; /* TCP with TLS; port 0: any */
+    size_t n_listen;
+    unsigned n_loops; /* 0: two */
+    /* Of /version: "v1.33.0+kedge.0.1.0"; git_commit and build_date may be empty. */
+    struct ke_str git_version, git_commit, build_date;
+
+    /* For /registry/ranges/..., as given to resource_store_new. */
+    struct ke_cidr service_cidrs[2];
+    size_t n_service_cidrs;
+    uint16_t node_port_min, node_port_max;
+};
+
+/* Copies what it needs of the options' arrays and texts. Errors: KE_NOMEM, KE_IO. */
+enum ke_code api_server_new(const struct api_options *options, struct api_server **out,
+                            struct ke_err *err) KE_MUST_CHECK;
+/* Binds all listeners (what is there under unix_path is replaced when nobody listens on it) and
+ * starts the threads. Errors: KE_IO (address named), KE_EXISTS (somebody serves on unix_path). */
+enum ke_code api_server_start(struct api_server *server, struct ke_err *err) KE_MUST_CHECK;
+/* Ends watches, waits for writes in flight, closes connections, joins the threads. The registry
+ * must still answer commits. */
+void api_server_stop(struct api_server *server);
+void api_server_free(struct api_server *server); /* NULL is fine */
+KE_AUTO_DEFINE(api_server)
+/* Address of listener i once started (its real port). */
+bool api_server_address(const struct api_server *server, size_t i, struct ke_endpoint *out);
+/* Replaces the TLS settings for new connections (a renewed certificate). Any thread. */
+void api_server_set_tls(struct api_server *server, struct tls_context *tls);
+/* Connections that are accepted at once, computed from RLIMIT_NOFILE at start. */
+unsigned api_server_connection_limit(const struct api_server *server);
+
+#endif
