@@ -3,12 +3,21 @@
 #define CORE_MODEL_KIND_H
 /*
  * The table of kinds: one row a resource that is stored, and under it one row for each group
- * version in which it is served. Adding a kind is adding a row (and, where kedge acts on it, a
- * typed view). All constant data; any thread.
+ * version in which it is served. Adding a kind is adding a row: a file of its own in
+ * core/model/kinds and its name in kinds/kinds.h (and, where kedge acts on it, a typed view). All
+ * constant data; any thread.
+ *
+ * A write passes through a row in this order (core/resource drives it):
+ *   create: normalise, to_storage, set_defaults, prepare_create, metadata, model_kind_validate
+ *   update: normalise, to_storage, set_defaults, (status of old kept), prepare_update, metadata,
+ *           model_kind_validate
+ *   status: normalise, to_storage, set_defaults, (all but status of old kept),
+ *           model_kind_validate_status
  */
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
+#include "core/base/buf.h"
 #include "core/base/str.h"
 #include "core/model/issues.h"
 
@@ -43,6 +52,14 @@ enum model_durability {
     MODEL_MEMORY   /* never on disk */
 };
 
+/* Which names metadata.name may have; the words of a refusal follow from it (core/model/meta.h). */
+enum model_name_rule {
+    MODEL_NAME_SUBDOMAIN,    /* RFC 1123 subdomain, 253 bytes */
+    MODEL_NAME_LABEL,        /* RFC 1123 label, 63 bytes: namespaces */
+    MODEL_NAME_LABEL_1035,   /* RFC 1035 label, begins with a letter: services */
+    MODEL_NAME_PATH_SEGMENT, /* anything that can be one segment of a path */
+};
+
 enum model_verb {
     MODEL_VERB_GET = 1 << 0,
     MODEL_VERB_LIST = 1 << 1,
@@ -60,14 +77,22 @@ struct model_version {
     const char *group;   /* "" for core */
     const char *version; /* "v1" */
     const char *message; /* schema name: "core.v1.Pod" */
-    /* In place, between this version and the stored one; NULL where they are equal but for
-     * apiVersion. */
-    void (*to_storage)(cJSON *object);
-    void (*from_storage)(cJSON *object);
+    /* In place, between this version and the stored one, apiVersion included; NULL where they are
+     * equal but for apiVersion. False: out of memory. Use model_version_to_storage and
+     * _from_storage, which set apiVersion too. */
+    bool (*to_storage)(cJSON *object);
+    bool (*from_storage)(cJSON *object);
+};
+
+/* One field that a fieldSelector may name. */
+struct model_selectable {
+    const char *name;      /* as clients name it; NULL: end of the list */
+    const char *path;      /* dotted, in the stored object; NULL: the same as the name */
+    const char *if_absent; /* its value when the member is not there; NULL: "" */
 };
 
 struct model_subresource {
-    const char *name; /* "status" */
+    const char *name; /* "status"; NULL: end of the list */
     unsigned verbs;
     const char *group, *version, *kind; /* of what it speaks: NULL: the kind itself */
 };
@@ -84,23 +109,35 @@ struct model_kind {
     const char *short_names[4];
     const char *categories[2];
     const char *prefix; /* "/registry/pods/": with the slash; then NS/NAME or NAME */
+    enum model_name_rule name_rule;
     bool is_namespaced;
+    bool is_computed;    /* never stored: who serves it makes it up (ComponentStatus) */
     bool has_status;     /* PUT of the object keeps status; /status changes only status */
     bool has_generation; /* metadata.generation counts changes of spec */
     bool can_update_unconditionally; /* PUT without resourceVersion overwrites */
     bool can_create_on_update;       /* PUT of a missing one creates (Lease, Event, Endpoints...) */
-    enum model_durability durability;
-    unsigned verbs; /* enum model_verb, or-ed */
-    struct model_version versions[MODEL_MAX_VERSIONS];
+    enum model_durability durability; /* of most; ask model_kind_durability for one object */
+    unsigned verbs;                   /* enum model_verb, or-ed */
+    struct model_version versions[MODEL_MAX_VERSIONS]; /* ends with group NULL, or when full */
+    /* Only what is served: what clients see in discovery must answer. */
     struct model_subresource subresources[MODEL_MAX_SUBRESOURCES];
+    /* Besides metadata.name and metadata.namespace. NULL: none. */
+    const struct model_selectable *fields;
 
-    /* All on the stored version, in place, pure. NULL: nothing to do. */
-    void (*set_defaults)(cJSON *object);
-    /* old NULL: create. Reports every problem with its field. */
+    /* All on the stored version, in place, pure. NULL: nothing to do. False: out of memory. */
+    bool (*set_defaults)(cJSON *object);
+    /* What a client may not say on create (the status of a new object), and what is only then
+     * computed from the rest (qosClass). */
+    bool (*prepare_create)(cJSON *object);
+    /* What an update keeps of old where the client left it out (allocated addresses and ports), and
+     * what a change of type drops. */
+    bool (*prepare_update)(cJSON *object, const cJSON *old);
+    /* Everything but metadata; old NULL: create. Reports every problem with its field. Call
+     * model_kind_validate, which does metadata first. */
     void (*validate)(const cJSON *object, const cJSON *old, struct model_issues *issues);
     void (*validate_status)(const cJSON *object, const cJSON *old, struct model_issues *issues);
-    /* Selectable fields besides metadata.name and metadata.namespace: NULL-terminated paths. */
-    const char *const *fields;
+    /* NULL: all objects of the kind have its durability. */
+    enum model_durability (*durability_of)(const cJSON *object);
 };
 
 const struct model_kind *model_kind_by_id(enum model_kind_id id);
@@ -123,5 +160,44 @@ void model_kind_key(const struct model_kind *kind, struct ke_str ns, struct ke_s
                     struct ke_buf *out);
 /* "apps/v1" or "v1". */
 void model_version_format(const struct model_version *version, struct ke_buf *out);
+
+/*
+ * How durable this object is. Endpoints and slices that a controller derives (they carry its
+ * managed-by label) can be made again and are lazy; hand-made ones are durable like any other.
+ */
+enum model_durability model_kind_durability(const struct model_kind *kind, const cJSON *object);
+
+/*
+ * The text a fieldSelector compares: strings as they are, numbers in decimal, booleans as true and
+ * false. Borrowed from object, scratch or constants.
+ */
+#define MODEL_SELECTABLE_SCRATCH 24
+struct ke_str model_selectable_value(const struct model_selectable *field, const cJSON *object,
+                                     char scratch[MODEL_SELECTABLE_SCRATCH]);
+/* Is name selectable for this kind (metadata.name and metadata.namespace always are)? */
+bool model_kind_has_field(const struct model_kind *kind, struct ke_str name);
+
+/* NULL: the kind has no such subresource. */
+const struct model_subresource *model_kind_subresource(const struct model_kind *kind,
+                                                       struct ke_str name);
+
+/*
+ * In place, with apiVersion set; object is of kind and of version on entry (to_storage) or of the
+ * stored version (from_storage). False: out of memory, object is then in neither.
+ */
+bool model_version_to_storage(const struct model_kind *kind, const struct model_version *version,
+                              cJSON *object) KE_MUST_CHECK;
+bool model_version_from_storage(const struct model_kind *kind, const struct model_version *version,
+                                cJSON *object) KE_MUST_CHECK;
+
+/*
+ * Metadata and the whole object of the stored version; old NULL: create. Every problem is reported
+ * in upstream's words and order. Any thread.
+ */
+void model_kind_validate(const struct model_kind *kind, const cJSON *object, const cJSON *old,
+                         struct model_issues *issues);
+/* An update through /status: metadata and status. */
+void model_kind_validate_status(const struct model_kind *kind, const cJSON *object,
+                                const cJSON *old, struct model_issues *issues);
 
 #endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Look-ups in the table of kinds. The rows live in core/model/kinds. Constant data; any thread. */
+#include "core/model/kind.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/base/json.h"
+#include "core/model/kinds/kinds.h"
+
+/* In the order of upstream's discovery: core, apps, networking, coordination, discovery. */
+static const struct model_kind *const table[] = {
+    &model_kind_componentstatus,
+    &model_kind_configmap,
+    &model_kind_endpoints,
+    &model_kind_event,
+    &model_kind_namespace,
+    &model_kind_node,
+    &model_kind_pod,
+    &model_kind_replicationcontroller,
+    &model_kind_secret,
+    &model_kind_serviceaccount,
+    &model_kind_service,
+    &model_kind_deployment,
+    &model_kind_replicaset,
+    &model_kind_ingressclass,
+    &model_kind_ingress,
+    &model_kind_lease,
+    &model_kind_endpointslice,
+};
+_Static_assert(KE_ARRAY_LEN(table) == MODEL_KIND_COUNT, "each kind has one row");
+
+const struct model_kind *model_kind_at(unsigned i)
+{
+    return i < KE_ARRAY_LEN(table) ? table[i] : NULL;
+}
+
+const struct model_kind *model_kind_by_id(enum model_kind_id id)
+{
+    for (size_t i = 0; i < KE_ARRAY_LEN(table); i++) {
+        if (table[i]->id == id)
+            return table[i];
+    }
+    return NULL;
+}
+
+static const struct model_version *find_version(const struct model_kind *kind, struct ke_str group,
+                                                struct ke_str version)
+{
+    for (size_t i = 0; i < MODEL_MAX_VERSIONS && kind->versions[i].group != NULL; i++) {
+        if (ke_str_eq_c(group, kind->versions[i].group) &&
+            ke_str_eq_c(version, kind->versions[i].version))
+            return &kind->versions[i];
+    }
+    return NULL;
+}
+
+/* Which name of a kind is meant. */
+enum name_of { NAME_PLURAL, NAME_KIND };
+
+static const struct model_kind *find_kind(struct ke_str group, struct ke_str version,
+                                          enum name_of which, struct ke_str name,
+                                          const struct model_version **out_version)
+{
+    for (size_t i = 0; i < KE_ARRAY_LEN(table); i++) {
+        const char *its = which == NAME_PLURAL ? table[i]->plural : table[i]->kind;
+        if (!ke_str_eq_c(name, its))
+            continue;
+        const struct model_version *found = find_version(table[i], group, version);
+        if (found == NULL)
+            continue;
+        if (out_version != NULL)
+            *out_version = found;
+        return table[i];
+    }
+    return NULL;
+}
+
+const struct model_kind *model_kind_by_plural(struct ke_str group, struct ke_str version,
+                                              struct ke_str plural,
+                                              const struct model_version **out_version)
+{
+    return find_kind(group, version, NAME_PLURAL, plural, out_version);
+}
+
+const struct model_kind *model_kind_by_name(struct ke_str group, struct ke_str version,
+                                            struct ke_str kind,
+                                            const struct model_version **out_version)
+{
+    return find_kind(group, version, NAME_KIND, kind, out_version);
+}
+
+/* The rest of a key behind the prefix: NS/NAME or NAME, nothing empty, nothing deeper. */
+static bool split_key(const struct model_kind *kind, struct ke_str rest, struct ke_str *out_ns,
+                      struct ke_str *out_name)
+{
+    size_t slash = ke_str_find(rest, '/');
+    if (!kind->is_namespaced) {
+        if (rest.len == 0 || slash != rest.len)
+            return false;
+        *out_ns = KE_STR("");
+        *out_name = rest;
+        return true;
+    }
+    if (slash == 0 || slash + 1 >= rest.len)
+        return false;
+    struct ke_str name = ke_str_of(rest.ptr + slash + 1, rest.len - slash - 1);
+    if (ke_str_find(name, '/') != name.len)
+        return false;
+    *out_ns = ke_str_of(rest.ptr, slash);
+    *out_name = name;
+    return true;
+}
+
+const struct model_kind *model_kind_by_key(struct ke_str key, struct ke_str *out_ns,
+                                           struct ke_str *out_name)
+{
+    for (size_t i = 0; i < KE_ARRAY_LEN(table); i++) {
+        struct ke_str rest = key;
+        if (table[i]->is_computed || !ke_str_cut_prefix(&rest, ke_str_c(table[i]->prefix)))
+            continue;
+        return split_key(table[i], rest, out_ns, out_name) ? table[i] : NULL;
+    }
+    return NULL;
+}
+
+void model_kind_key(const struct model_kind *kind, struct ke_str ns, struct ke_str name,
+                    struct ke_buf *out)
+{
+    ke_buf_add_c(out, kind->prefix);
+    if (kind->is_namespaced && !ke_str_is_empty(ns)) {
+        ke_buf_add_str(out, ns);
+        ke_buf_add_char(out, '/');
+    }
+    ke_buf_add_str(out, name);
+}
+
+void model_version_format(const struct model_version *version, struct ke_buf *out)
+{
+    if (version->group[0] != '\0') {
+        ke_buf_add_c(out, version->group);
+        ke_buf_add_char(out, '/');
+    }
+    ke_buf_add_c(out, version->version);
+}
+
+enum model_durability model_kind_durability(const struct model_kind *kind, const cJSON *object)
+{
+    return kind->durability_of != NULL ? kind->durability_of(object) : kind->durability;
+}
+
+struct ke_str model_selectable_value(const struct model_selectable *field, const cJSON *object,
+                                     char scratch[MODEL_SELECTABLE_SCRATCH])
+{
+    const cJSON *value = ke_json_path(object, field->path != NULL ? field->path : field->name);
+    if (cJSON_IsString(value))
+        return ke_json_value_str(value);
+    if (cJSON_IsBool(value))
+        return cJSON_IsTrue(value) ? KE_STR("true") : KE_STR("false");
+    if (cJSON_IsNumber(value)) {
+        int n = snprintf(scratch, MODEL_SELECTABLE_SCRATCH, "%.0f", value->valuedouble);
+        if (n > 0 && n < MODEL_SELECTABLE_SCRATCH)
+            return ke_str_of(scratch, (size_t)n);
+    }
+    return ke_str_c(field->if_absent != NULL ? field->if_absent : "");
+}
+
+bool model_kind_has_field(const struct model_kind *kind, struct ke_str name)
+{
+    if (ke_str_eq_c(name, "metadata.name") || ke_str_eq_c(name, "metadata.namespace"))
+        return true;
+    for (const struct model_selectable *f = kind->fields; f != NULL && f->name != NULL; f++) {
+        if (ke_str_eq_c(name, f->name))
+            return true;
+    }
+    return false;
+}
+
+const struct model_subresource *model_kind_subresource(const struct model_kind *kind,
+                                                       struct ke_str name)
+{
+    for (size_t i = 0; i < MODEL_MAX_SUBRESOURCES && kind->subresources[i].name != NULL; i++) {
+        if (ke_str_eq_c(name, kind->subresources[i].name))
+            return &kind->subresources[i];
+    }
+    return NULL;
+}
+
+static bool set_api_version(const struct model_version *version, cJSON *object)
+{
+    char text[128];
+    struct ke_buf buf = KE_BUF_FIXED(text, sizeof(text));
+    model_version_format(version, &buf);
+    return ke_json_set_str(object, "apiVersion", ke_buf_str(&buf));
+}
+
+bool model_version_to_storage(const struct model_kind *kind, const struct model_version *version,
+                              cJSON *object)
+{
+    if (version != NULL && version->to_storage != NULL && !version->to_storage(object))
+        return false;
+    return set_api_version(&kind->versions[0], object);
+}
+
+bool model_version_from_storage(const struct model_kind *kind, const struct model_version *version,
+                                cJSON *object)
+{
+    if (version != NULL && version->from_storage != NULL && !version->from_storage(object))
+        return false;
+    return set_api_version(version != NULL ? version : &kind->versions[0], object);
+}

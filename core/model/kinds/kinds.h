@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_MODEL_KINDS_KINDS_H
+#define CORE_MODEL_KINDS_KINDS_H
+/*
+ * The rows of the table of kinds, each in a file named after it. To add a kind: a file, a line
+ * here, a line in kind.c and an enum model_kind_id. Constant data.
+ */
+#include "core/model/kind.h"
+
+#define VERBS_READ   (MODEL_VERB_GET | MODEL_VERB_LIST)
+#define VERBS_WRITE  (MODEL_VERB_CREATE | MODEL_VERB_UPDATE | MODEL_VERB_PATCH | MODEL_VERB_DELETE)
+#define VERBS_ALL    (VERBS_READ | MODEL_VERB_WATCH | VERBS_WRITE | MODEL_VERB_DELETECOLLECTION)
+#define VERBS_STATUS (MODEL_VERB_GET | MODEL_VERB_UPDATE | MODEL_VERB_PATCH)
+
+extern const struct model_kind model_kind_componentstatus;
+extern const struct model_kind model_kind_configmap;
+extern const struct model_kind model_kind_deployment;
+extern const struct model_kind model_kind_endpoints;
+extern const struct model_kind model_kind_endpointslice;
+extern const struct model_kind model_kind_event;
+extern const struct model_kind model_kind_ingress;
+extern const struct model_kind model_kind_ingressclass;
+extern const struct model_kind model_kind_lease;
+extern const struct model_kind model_kind_namespace;
+extern const struct model_kind model_kind_node;
+extern const struct model_kind model_kind_pod;
+extern const struct model_kind model_kind_replicaset;
+extern const struct model_kind model_kind_replicationcontroller;
+extern const struct model_kind model_kind_secret;
+extern const struct model_kind model_kind_service;
+extern const struct model_kind model_kind_serviceaccount;
+
+#endif
