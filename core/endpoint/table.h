@@ -54,6 +54,7 @@ struct endpoint_port {
 struct endpoint_service {
     uint64_t id;         /* stable for ns/name while it exists; never 0 */
     uint64_t generation; /* of the table when this record was published */
+    int64_t created_us;  /* unix microseconds; the older of two claimants of an address owns it */
     struct ke_str ns;
     struct ke_str name;
     enum model_service_type type;
@@ -91,8 +92,12 @@ struct endpoint_service {
 /* All lookups: between ke_snap_read_begin and _end; results valid until _end. NULL: not there. */
 const struct endpoint_service *endpoint_table_find(struct endpoint_table *table, struct ke_str ns,
                                                    struct ke_str name);
-/* ClusterIP, external IP or load-balancer IP. port_out (may be NULL) receives the matching port
- * record. */
+/*
+ * ClusterIP, external IP or load-balancer IP of a proxied service. port_out (may be NULL) receives
+ * the matching port record. When several services claim one address and port, this is the one that
+ * has it: as ClusterIP before otherwise, then the older, then by ns/name. The others are told (they
+ * are in the dirty sets) when it gives the address up.
+ */
 const struct endpoint_service *endpoint_table_find_address(struct endpoint_table *table,
                                                            const struct ke_ip *ip,
                                                            enum ke_proto proto, uint16_t port,
@@ -140,9 +145,13 @@ struct endpoint_dirty_set {
         *items; /* names copied; a name that is not found in the table any more was deleted */
     size_t n_items;
     uint64_t generation; /* take covers everything up to this */
+    bool is_full;        /* items are all services there are: whatever else is held is gone */
     void *memory;
 };
-/* False: nothing changed (or not synced yet, or out of memory: wake again later). */
+/*
+ * False: nothing changed (or not synced yet, or out of memory: wake again later). The first take
+ * after the sync is_full and true even without services. Any thread, not within a read section.
+ */
 bool endpoint_consumer_take(struct endpoint_consumer *consumer,
                             struct endpoint_dirty_set *out) KE_MUST_CHECK;
 void endpoint_dirty_set_free(struct endpoint_dirty_set *set);
@@ -157,8 +166,10 @@ size_t endpoint_table_consumers(struct endpoint_table *table, struct endpoint_co
                                 size_t max);
 
 /*
- * Completes when every consumer has acknowledged the changes of a registry revision, or at the
- * deadline (KE_TIMEOUT). fn on an unspecified thread; must not block.
+ * Completes when every consumer has acknowledged the changes of a registry revision (KE_OK), or at
+ * the deadline (KE_TIMEOUT; a table without a derive thread notices it at its next publish or ack),
+ * or when the table goes away (KE_CLOSED), or without memory (KE_NOMEM). fn runs once, perhaps
+ * before await returns, on an unspecified thread; it must not block nor call back into the table.
  */
 typedef void endpoint_await_fn(void *ctx, enum ke_code code);
 void endpoint_table_await(struct endpoint_table *table, int64_t revision, int64_t timeout_ms,

@@ -87,6 +87,10 @@ struct model_slice_endpoint {
     struct ke_str node_name;
     struct ke_str zone;
     struct ke_str target_kind, target_ns, target_name, target_uid;
+    struct ke_str *zone_hints; /* hints.forZones[].name */
+    size_t n_zone_hints;
+    struct ke_str *node_hints; /* hints.forNodes[].name */
+    size_t n_node_hints;
 };
 
 struct model_slice_port {
