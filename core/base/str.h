@@ -78,5 +78,7 @@ uint64_t ke_str_hash(struct ke_str s);
 uint64_t ke_hash_bytes(const void *ptr, size_t len);
 
 bool ke_str_is_utf8(struct ke_str s);
+/* Bytes of the well-formed UTF-8 sequence that begins at at (< s.len), or 0. */
+size_t ke_str_utf8_step(struct ke_str s, size_t at);
 
 #endif
