@@ -20,6 +20,8 @@
 #define LIMIT_COMMIT_GROUP         512
 #define LIMIT_PATCH_OPS            10000
 #define LIMIT_LABEL_SELECTOR_BYTES 16384
+#define LIMIT_ISSUE_TEXT_BYTES     (4U << 20) /* one problem of an object, its value quoted */
+#define LIMIT_ANNOTATIONS_BYTES    (256U << 10)
 
 /* names */
 #define LIMIT_DNS_LABEL_BYTES 63

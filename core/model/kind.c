@@ -2,11 +2,11 @@
 /* Look-ups in the table of kinds. The rows live in core/model/kinds. Constant data; any thread. */
 #include "core/model/kind.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "core/base/json.h"
 #include "core/model/kinds/kinds.h"
+#include "core/model/meta.h"
 
 /* In the order of upstream's discovery: core, apps, networking, coordination, discovery. */
 static const struct model_kind *const table[] = {
@@ -208,4 +208,20 @@ bool model_version_from_storage(const struct model_kind *kind, const struct mode
     if (version != NULL && version->from_storage != NULL && !version->from_storage(object))
         return false;
     return set_api_version(version != NULL ? version : &kind->versions[0], object);
+}
+
+void model_kind_validate(const struct model_kind *kind, const cJSON *object, const cJSON *old,
+                         struct model_issues *issues)
+{
+    model_meta_validate(kind, object, old, issues);
+    if (kind->validate != NULL)
+        kind->validate(object, old, issues);
+}
+
+void model_kind_validate_status(const struct model_kind *kind, const cJSON *object,
+                                const cJSON *old, struct model_issues *issues)
+{
+    model_meta_validate(kind, object, old, issues);
+    if (kind->validate_status != NULL)
+        kind->validate_status(object, old, issues);
 }
