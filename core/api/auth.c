@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Authentication by connection, the default authoriser, and the words of a refusal. Any thread.
+ */
+#include "core/api/auth.h"
+
+#include "core/base/mem.h"
+
+#define IDENTITY_BYTES 16384 /* a certificate's names */
+
+struct api_identity {
+    struct ke_arena *arena;
+    struct api_user user;
+};
+
+static const struct api_user anonymous = {
+    .name = { "system:anonymous", sizeof("system:anonymous") - 1 },
+    .groups = { { "system:unauthenticated", sizeof("system:unauthenticated") - 1 } },
+    .n_groups = 1,
+};
+
+static struct api_identity *identity_new(struct ke_str name)
+{
+    KE_AUTO(api_identity) *identity = ke_alloc(sizeof(*identity));
+    if (identity == NULL) {
+        return NULL;
+    }
+    identity->arena = ke_arena_new(IDENTITY_BYTES);
+    if (identity->arena == NULL) {
+        return NULL;
+    }
+    identity->user.name = ke_arena_str(identity->arena, name);
+    return identity->user.name.ptr != NULL ? KE_TAKE(identity) : NULL;
+}
+
+static bool identity_add_group(struct api_identity *identity, struct ke_str group)
+{
+    if (identity->user.n_groups == API_MAX_GROUPS) {
+        return false;
+    }
+    struct ke_str copy = ke_arena_str(identity->arena, group);
+    identity->user.groups[identity->user.n_groups++] = copy;
+    return copy.ptr != NULL;
+}
+
+void api_identity_free(struct api_identity *identity)
+{
+    if (identity != NULL) {
+        ke_arena_free(identity->arena);
+        free(identity);
+    }
+}
+
+struct api_identity *api_identity_from_peer(const struct tls_peer *peer)
+{
+    KE_AUTO(api_identity) *identity = identity_new(peer->common_name);
+    if (identity == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < peer->n_organizations; i++) {
+        if (!identity_add_group(identity, peer->organizations[i])) {
+            return NULL;
+        }
+    }
+    return identity_add_group(identity, KE_STR("system:authenticated")) ? KE_TAKE(identity) : NULL;
+}
+
+struct api_identity *api_identity_local_root(void)
+{
+    KE_AUTO(api_identity) *identity = identity_new(KE_STR("system:admin"));
+    if (identity == NULL || !identity_add_group(identity, KE_STR("system:masters")) ||
+        !identity_add_group(identity, KE_STR("system:authenticated"))) {
+        return NULL;
+    }
+    return KE_TAKE(identity);
+}
+
+const struct api_user *api_identity_user(const struct api_identity *identity)
+{
+    return &identity->user;
+}
+
+enum ke_code api_authenticate(const struct api_identity *identity, struct ke_str authorization,
+                              const struct api_user **out, struct ke_err *err)
+{
+    if (identity != NULL) {
+        *out = &identity->user;
+        return KE_OK;
+    }
+    struct ke_str header = ke_str_trim(authorization);
+    size_t blank = ke_str_find(header, ' ');
+    struct ke_str token = ke_str_trim(ke_str_sub(header, blank, header.len - blank));
+    /* No token has been issued, so each is a bad one; a bad one is never anonymous. Schemes other
+     * than Bearer name no credential, as upstream. */
+    if (token.len > 0 && ke_str_eq_nocase(ke_str_sub(header, 0, blank), KE_STR("bearer"))) {
+        return ke_fail(err, KE_UNAUTHENTICATED, "Unauthorized");
+    }
+    *out = &anonymous;
+    return KE_OK;
+}
+
+static bool is_public_path(struct ke_str path)
+{
+    static const char *const roots[] = { "/healthz", "/livez", "/readyz", "/version" };
+    struct ke_str bare = path;
+    if (bare.len > 1 && bare.ptr[bare.len - 1] == '/') {
+        bare.len--;
+    }
+    for (size_t i = 0; i < KE_ARRAY_LEN(roots); i++) {
+        if (ke_str_eq_c(bare, roots[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool api_authorize_default(void *ctx, const struct api_attributes *attributes)
+{
+    (void)ctx;
+    for (size_t i = 0; i < attributes->user->n_groups; i++) {
+        if (ke_str_eq_c(attributes->user->groups[i], "system:masters")) {
+            return true;
+        }
+    }
+    return !attributes->is_resource && ke_str_eq_c(attributes->verb, "get") &&
+           is_public_path(attributes->path);
+}
+
+void api_forbidden_message(const struct api_attributes *a, struct ke_buf *out)
+{
+    if (!a->is_resource) {
+        ke_buf_addf(out, "forbidden: User \"%.*s\" cannot %.*s path \"%.*s\"",
+                    KE_STR_ARG(a->user->name), KE_STR_ARG(a->verb), KE_STR_ARG(a->path));
+        return;
+    }
+    ke_buf_add_str(out, a->resource);
+    if (a->group.len > 0) {
+        ke_buf_addf(out, ".%.*s", KE_STR_ARG(a->group));
+    }
+    if (a->name.len > 0) {
+        ke_buf_addf(out, " \"%.*s\"", KE_STR_ARG(a->name));
+    }
+    ke_buf_addf(out, " is forbidden: User \"%.*s\" cannot %.*s resource \"%.*s",
+                KE_STR_ARG(a->user->name), KE_STR_ARG(a->verb), KE_STR_ARG(a->resource));
+    if (a->subresource.len > 0) {
+        ke_buf_addf(out, "/%.*s", KE_STR_ARG(a->subresource));
+    }
+    ke_buf_addf(out, "\" in API group \"%.*s\"", KE_STR_ARG(a->group));
+    if (a->ns.len > 0) {
+        ke_buf_addf(out, " in the namespace \"%.*s\"", KE_STR_ARG(a->ns));
+    } else {
+        ke_buf_add_c(out, " at the cluster scope");
+    }
+}
