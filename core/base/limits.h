@@ -28,9 +28,12 @@
 #define LIMIT_DNS_NAME_BYTES  253
 
 /* wire */
-#define LIMIT_HTTP_HEAD_BYTES (16U << 10)
-#define LIMIT_HTTP_HEADERS    100
-#define LIMIT_DNS_UDP_BYTES   1232
-#define LIMIT_DNS_TCP_BYTES   65535
+#define LIMIT_HTTP_HEAD_BYTES         (16U << 10)
+#define LIMIT_HTTP_REQUEST_LINE_BYTES (8U << 10)
+#define LIMIT_HTTP_HEADERS            100
+#define LIMIT_HTTP_CHUNK_EXT_BYTES    4096 /* all chunks of a body together */
+#define LIMIT_HTTP_TRAILER_BYTES      (8U << 10)
+#define LIMIT_DNS_UDP_BYTES           1232
+#define LIMIT_DNS_TCP_BYTES           65535
 
 #endif
