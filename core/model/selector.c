@@ -5,9 +5,11 @@
  */
 #include "core/model/selector.h"
 
+#include <stdio.h>
+
 #include "core/base/json.h"
 #include "core/base/mem.h"
-#include "core/model/label_rules.h"
+#include "core/model/names.h"
 #include "core/model/selector_build.h"
 
 struct model_selector *selector_new(size_t n_requirements, size_t n_values, size_t n_text)
@@ -95,13 +97,34 @@ void selector_sort(struct model_selector *selector)
               compare_requirements);
 }
 
+static void join_complaints(const struct model_complaints *complaints, struct ke_buf *out)
+{
+    for (size_t i = 0; i < complaints->n; i++)
+        ke_buf_addf(out, "%s%s", i > 0 ? "; " : "", complaints->text[i]);
+}
+
+static enum ke_code fail_complaints(const char *where, struct ke_str value,
+                                    const struct model_complaints *complaints, struct ke_err *err)
+{
+    char memory[1024];
+    struct ke_buf text = KE_BUF_FIXED(memory, sizeof(memory));
+    join_complaints(complaints, &text);
+    return ke_fail(err, KE_MALFORMED, "%s: Invalid value: \"%.*s\": %.*s", where, KE_STR_ARG(value),
+                   KE_STR_ARG(ke_buf_str(&text)));
+}
+
+enum ke_code selector_check_key(const char *where, struct ke_str key, struct ke_err *err)
+{
+    struct model_complaints complaints = model_name_qualified(key);
+    return complaints.n == 0 ? KE_OK : fail_complaints(where, key, &complaints, err);
+}
+
 enum ke_code selector_check_requirement(const struct selector_requirement *requirement,
                                         struct ke_err *err)
 {
-    ke_auto_buf problems = KE_BUF_INIT(4096);
-    if (!model_label_key_check(requirement->key, &problems))
-        return ke_fail(err, KE_MALFORMED, "key: Invalid value: \"%.*s\": %.*s",
-                       KE_STR_ARG(requirement->key), KE_STR_ARG(ke_buf_str(&problems)));
+    enum ke_code rc = selector_check_key("key", requirement->key, err);
+    if (rc != KE_OK)
+        return rc;
     bool is_ordered = requirement->op == SELECTOR_GREATER || requirement->op == SELECTOR_LESS;
     for (size_t i = 0; i < requirement->n_values; i++) {
         int64_t number;
@@ -110,10 +133,13 @@ enum ke_code selector_check_requirement(const struct selector_requirement *requi
                            "values[%zu]: Invalid value: \"%.*s\": for 'Gt', 'Lt' operators, the "
                            "value must be an integer",
                            i, KE_STR_ARG(requirement->values[i]));
-        if (!model_label_value_check(requirement->values[i], &problems))
-            return ke_fail(err, KE_MALFORMED, "values[%zu][%.*s]: Invalid value: \"%.*s\": %.*s", i,
-                           KE_STR_ARG(requirement->key), KE_STR_ARG(requirement->values[i]),
-                           KE_STR_ARG(ke_buf_str(&problems)));
+        struct model_complaints complaints = model_name_label_value(requirement->values[i]);
+        if (complaints.n > 0) {
+            char where[512];
+            (void)snprintf(where, sizeof(where), "values[%zu][%.*s]", i,
+                           KE_STR_ARG(requirement->key));
+            return fail_complaints(where, requirement->values[i], &complaints, err);
+        }
     }
     return KE_OK;
 }

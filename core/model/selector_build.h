@@ -50,7 +50,9 @@ void selector_close_values(struct model_selector *selector);
 /* A copy of s in the selector's own text. */
 struct ke_str selector_copy(struct model_selector *selector, struct ke_str s);
 void selector_sort(struct model_selector *selector);
-/* The rules of a label requirement; fills err with upstream's words. */
+/* The rules of a label requirement; fill err with upstream's words; where names the field. */
+enum ke_code selector_check_key(const char *where, struct ke_str key,
+                                struct ke_err *err) KE_MUST_CHECK;
 enum ke_code selector_check_requirement(const struct selector_requirement *requirement,
                                         struct ke_err *err) KE_MUST_CHECK;
 

@@ -5,7 +5,6 @@
  * Source: apimachinery labels.Parse and fields.ParseSelector, whose error texts clients show.
  */
 #include "core/base/limits.h"
-#include "core/model/label_rules.h"
 #include "core/model/selector_build.h"
 
 enum token {
@@ -166,10 +165,9 @@ static enum ke_code read_key(struct lexer *lexer, struct ke_str *out, struct ke_
 {
     if (!is_word(lexer))
         return fail_found(lexer, "identifier", err);
-    ke_auto_buf problems = KE_BUF_INIT(4096);
-    if (!model_label_key_check(lexer->literal, &problems))
-        return ke_fail(err, KE_MALFORMED, "<nil>: Invalid value: \"%.*s\": %.*s",
-                       KE_STR_ARG(lexer->literal), KE_STR_ARG(ke_buf_str(&problems)));
+    enum ke_code rc = selector_check_key("<nil>", lexer->literal, err);
+    if (rc != KE_OK)
+        return rc;
     *out = lexer->literal;
     lexer_advance(lexer);
     return KE_OK;

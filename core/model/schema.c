@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lookups in the generated tables of messages. Constant data; any thread. */
+#include "core/model/schema.h"
+
+#include "core/model/schema_tables.h"
+
+/* References and text offsets start at 1; 0 is none. */
+static const char *text_or_null(uint16_t at)
+{
+    return at == 0 ? NULL : &model_schema_text[at];
+}
+
+const struct model_message *model_schema_find(struct ke_str name)
+{
+    size_t low = 0;
+    size_t high = model_schema_n_messages;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct model_message *message = &model_schema_messages[middle];
+        int order = ke_str_cmp(ke_str_c(model_message_name(message)), name);
+        if (order == 0)
+            return message;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+const char *model_message_name(const struct model_message *message)
+{
+    return &model_schema_text[message->name];
+}
+
+const struct model_field *model_message_field_at(const struct model_message *message, unsigned i)
+{
+    return &model_schema_fields[message->first_field + i];
+}
+
+const struct model_field *model_schema_field(const struct model_message *message,
+                                             struct ke_str name)
+{
+    for (unsigned i = 0; i < message->n_fields; i++) {
+        const struct model_field *field = model_message_field_at(message, i);
+        if ((field->flags & MODEL_FIELD_INLINE) != 0) {
+            /* Inline members nest two deep at most. */
+            const struct model_field *inner = model_schema_field(model_field_message(field), name);
+            if (inner != NULL)
+                return inner;
+        } else if (ke_str_eq_c(name, model_field_name(field))) {
+            return field;
+        }
+    }
+    return NULL;
+}
+
+const struct model_field *model_message_field_by_number(const struct model_message *message,
+                                                        uint32_t number)
+{
+    for (unsigned i = 0; i < message->n_fields; i++) {
+        const struct model_field *field = model_message_field_at(message, i);
+        if (field->number == number && number != 0)
+            return field;
+    }
+    return NULL;
+}
+
+const char *model_field_name(const struct model_field *field)
+{
+    return &model_schema_text[field->name];
+}
+
+const struct model_message *model_field_message(const struct model_field *field)
+{
+    if (field->kind != MODEL_FIELD_MESSAGE)
+        return NULL;
+    return &model_schema_messages[field->reference - 1];
+}
+
+static const struct model_enum *find_enum(const struct model_field *field)
+{
+    if (field->kind != MODEL_FIELD_STRING || field->reference == 0)
+        return NULL;
+    return &model_schema_enums[field->reference - 1];
+}
+
+const char *model_field_enum(const struct model_field *field)
+{
+    const struct model_enum *row = find_enum(field);
+    return row == NULL ? NULL : &model_schema_text[row->name];
+}
+
+const char *model_field_enum_value(const struct model_field *field, unsigned i)
+{
+    const struct model_enum *row = find_enum(field);
+    if (row == NULL || i >= row->n_values)
+        return NULL;
+    return &model_schema_text[model_schema_enum_values[row->first_value + i]];
+}
+
+static const struct model_field_extra *find_extra(const struct model_field *field)
+{
+    static const struct model_field_extra NONE = { .merge_key = 0 };
+    return field->extra == 0 ? &NONE : &model_schema_extras[field->extra - 1];
+}
+
+const char *model_field_merge_key(const struct model_field *field)
+{
+    return text_or_null(find_extra(field)->merge_key);
+}
+
+const char *model_field_list_type(const struct model_field *field)
+{
+    return text_or_null(find_extra(field)->list_type);
+}
+
+const char *model_field_list_keys(const struct model_field *field)
+{
+    return text_or_null(find_extra(field)->list_keys);
+}
+
+const char *model_field_map_type(const struct model_field *field)
+{
+    return text_or_null(find_extra(field)->map_type);
+}
+
+const char *model_field_default(const struct model_field *field)
+{
+    return text_or_null(find_extra(field)->default_value);
+}
