@@ -34,7 +34,7 @@ enum ke_code {
 
 struct ke_err {
     enum ke_code code;
-    int sys; /* errno, or 0 */
+    int sys;       /* errno, or 0 */
     char msg[480]; /* room for the longest rule a client is quoted */
 };
 
