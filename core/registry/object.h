@@ -22,7 +22,8 @@ struct registry_object {
     /* All read-only for everyone but core/registry. */
     int64_t revision; /* of the last change; 0 until committed */
     const struct model_kind *kind;
-    struct ke_str key; /* "/registry/pods/ns/name" */
+    enum model_durability durability; /* of this object (model_kind_durability) */
+    struct ke_str key;                /* "/registry/pods/ns/name" */
     struct ke_str ns;
     struct ke_str name;
     struct ke_str uid;
@@ -38,8 +39,8 @@ struct registry_object {
 
 /*
  * Builds one from a complete, defaulted, validated object of the stored version (kind and
- * apiVersion are put first, resourceVersion is replaced by the slot). Errors: KE_TOO_LARGE
- * (LIMIT_OBJECT_BYTES), KE_NOMEM.
+ * apiVersion are put first, then metadata, whose resourceVersion is replaced by the slot). Errors:
+ * KE_TOO_LARGE (LIMIT_OBJECT_BYTES), KE_MALFORMED (no name), KE_NOMEM.
  */
 enum ke_code registry_object_new(const struct model_kind *kind, const cJSON *json,
                                  struct registry_object **out, struct ke_err *err) KE_MUST_CHECK;
