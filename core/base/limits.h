@@ -33,6 +33,8 @@
 #define LIMIT_HTTP_HEADERS            100
 #define LIMIT_HTTP_CHUNK_EXT_BYTES    4096 /* all chunks of a body together */
 #define LIMIT_HTTP_TRAILER_BYTES      (8U << 10)
+#define LIMIT_PEM_BYTES               (1U << 20)  /* a chain, a key, a bundle of roots */
+#define LIMIT_CERT_BYTES              (16U << 10) /* DER of one that we make */
 #define LIMIT_DNS_UDP_BYTES           1232
 #define LIMIT_DNS_TCP_BYTES           65535
 

@@ -29,23 +29,32 @@ struct x509_request {
 
 /* A new private key. Errors: KE_NOMEM, KE_IO. */
 enum ke_code x509_key_new(struct ke_buf *out_key_pem, struct ke_err *err) KE_MUST_CHECK;
-/* ca_* empty: self-signed. Errors: KE_MALFORMED, KE_NOMEM. */
+/*
+ * key_pem: the subject's private key; with ca_*, its public key will do. ca_* empty: self-signed.
+ * Random serial, subject and authority key identifiers (first 20 bytes of SHA-256: RFC 7093), at
+ * least one name or address unless a common name is there. Errors: KE_MALFORMED (a key or
+ * certificate that is none, a key that is not elliptic or not the CA's), KE_INVALID (a name that
+ * cannot be in a certificate, times the wrong way round), KE_TOO_LARGE, KE_NOMEM.
+ */
 enum ke_code x509_sign(const struct x509_request *request, struct ke_str key_pem,
                        struct ke_str ca_cert_pem, struct ke_str ca_key_pem,
                        struct ke_buf *out_cert_pem, struct ke_err *err) KE_MUST_CHECK;
 
 struct x509_info {
-    char common_name[256];
+    char common_name[256]; /* terminated; no NUL inside */
     int64_t not_before_s, not_after_s;
     bool is_ca;
-    char dns_names[16][256];
+    char dns_names[16][256]; /* the first sixteen */
     size_t n_dns_names;
     struct ke_ip ips[16];
     size_t n_ips;
 };
+/* The first certificate of the text. Errors: KE_MALFORMED (also names with NUL or over 255 bytes).
+ */
 enum ke_code x509_read(struct ke_str cert_pem, struct x509_info *out,
                        struct ke_err *err) KE_MUST_CHECK;
-/* Was cert signed by ca? */
+/* Was the first certificate of cert signed by one of ca? Whether either has expired is not asked.
+ */
 bool x509_is_signed_by(struct ke_str cert_pem, struct ke_str ca_pem);
 
 #define SHA256_BYTES 32
