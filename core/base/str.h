@@ -18,6 +18,11 @@ struct ke_str {
 };
 
 #define KE_STR(literal) ((struct ke_str){ (literal), sizeof(literal) - 1 })
+/* The same for static tables, where a compound literal is not constant. */
+#define KE_STR_INIT(literal)                                                                       \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
 /* For printf: "%.*s", KE_STR_ARG(s) */
 #define KE_STR_ARG(s) (int)(s).len, (s).ptr != NULL ? (s).ptr : ""
 
