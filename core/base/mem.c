@@ -16,9 +16,10 @@ void *ke_alloc(size_t size)
 
 void *ke_alloc_n(size_t n, size_t size)
 {
-    if (n == 0 || size == 0)
-        return ke_alloc(1);
-    return calloc(n, size); /* checks the multiplication */
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(n, size, &bytes))
+        return NULL;
+    return ke_alloc(bytes);
 }
 
 bool ke_grow(void **array, size_t *cap, size_t need, size_t elem_size)
@@ -31,7 +32,10 @@ bool ke_grow(void **array, size_t *cap, size_t need, size_t elem_size)
             return false;
         want *= 2;
     }
-    void *grown = reallocarray(*array, want, elem_size);
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(want, elem_size, &bytes))
+        return false;
+    void *grown = realloc(*array, bytes);
     if (grown == NULL)
         return false;
     memset((char *)grown + *cap * elem_size, 0, (want - *cap) * elem_size);
