@@ -36,6 +36,9 @@ struct dns_options {
     unsigned n_threads;      /* 0: one */
     struct endpoint_table *table; /* borrowed */
     struct report *report;        /* borrowed */
+    /* Appends who holds a port ("nginx (pid 12)"); may be NULL. Any thread. */
+    bool (*find_holder)(void *ctx, enum ke_proto proto, const struct ke_endpoint *at,
+                        struct ke_buf *out);
     /* Called (any thread) when the listeners begin or cease to hold the address. May be NULL. */
     void (*on_held)(void *ctx, bool is_held);
     void *ctx;

@@ -37,5 +37,12 @@
 #define LIMIT_CERT_BYTES              (16U << 10) /* DER of one that we make */
 #define LIMIT_DNS_UDP_BYTES           1232
 #define LIMIT_DNS_TCP_BYTES           65535
+#define LIMIT_DNS_QUERY_BYTES         1024 /* of one question; longer ones are dropped */
+#define LIMIT_DNS_TCP_CLIENTS         256  /* a thread */
+#define LIMIT_DNS_TCP_IDLE_MS         10000
+#define LIMIT_DNS_FORWARDS            1024 /* outstanding, a thread; more are refused */
+#define LIMIT_DNS_FORWARD_TRY_MS      2000
+#define LIMIT_DNS_FORWARD_TRIES       3
+#define LIMIT_DNS_WAITERS             64 /* clients that share one outstanding question */
 
 #endif

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One DNS thread: batches of datagrams in, answers out. A query that the table answers costs no
+ * lock and no allocation; only what is forwarded is remembered on the heap.
+ */
+#include "dns/worker.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "core/base/rand.h"
+#include "dns/tcp.h"
+
+#define BATCH     64
+#define OUT_BYTES 2048 /* above every UDP limit: what does not fit is cut anyway */
+#define MAX_RETRY 30   /* seconds between tries to bind */
+
+struct udp_socket {
+    struct dns_worker *worker;
+    int fd;
+    bool is_any; /* bound to every address: remember which was asked */
+    struct ke_loop_fd *watch;
+};
+
+/* One batch: what came, and the replies being made. */
+struct batch {
+    struct mmsghdr in[BATCH];
+    struct iovec in_vec[BATCH];
+    uint8_t in_bytes[BATCH][LIMIT_DNS_QUERY_BYTES];
+    struct sockaddr_storage peer[BATCH];
+    union dns_control control[BATCH];
+    struct mmsghdr out[BATCH];
+    struct iovec out_vec[BATCH];
+    uint8_t out_bytes[BATCH][OUT_BYTES];
+    unsigned n_out;
+};
+
+struct dns_worker {
+    struct dns_worker_options options;
+    struct ke_thread thread;
+    struct ke_loop *loop;
+    struct ke_loop_timer *retry;
+    unsigned retry_s;
+    struct udp_socket sockets[DNS_MAX_LISTEN];
+    size_t n_sockets;
+    struct dns_tcp *tcp;
+    struct dns_forwarder *forwarder;
+    struct batch *batch;
+    uint8_t big[LIMIT_DNS_TCP_BYTES]; /* TCP replies are made here */
+};
+
+/* A query that waits for an upstream. */
+struct forwarded {
+    struct dns_worker *worker;
+    struct dns_client client;
+    bool is_external_name;
+    uint8_t bytes[LIMIT_DNS_QUERY_BYTES];
+    size_t len;
+};
+
+struct ke_loop *dns_worker_loop(struct dns_worker *worker)
+{
+    return worker->loop;
+}
+
+static size_t client_limit(const struct dns_client *client, const struct dns_query *query)
+{
+    return client->tcp != NULL ? LIMIT_DNS_TCP_BYTES : dns_query_udp_limit(query);
+}
+
+/* ---- replies that come later ---- */
+
+static void send_late(const struct dns_client *client, uint8_t *bytes, size_t len)
+{
+    if (len == 0)
+        return;
+    if (client->tcp != NULL) {
+        dns_tcp_send(client->tcp, client->tcp_id, bytes, len);
+        return;
+    }
+    union dns_control control;
+    struct sockaddr_storage peer = client->peer;
+    struct iovec vec = { bytes, len };
+    struct msghdr message = {
+        .msg_name = &peer, .msg_namelen = client->peer_len, .msg_iov = &vec, .msg_iovlen = 1
+    };
+    dns_control_write(&message, &control, &client->local);
+    (void)sendmsg(client->fd, &message, MSG_DONTWAIT); /* a full socket drops, as UDP does */
+}
+
+/* The upstream's message with the client's ID and the case of its question. */
+static size_t relay_whole(const struct dns_query *query, const uint8_t *reply, size_t len,
+                          size_t limit, uint8_t *out)
+{
+    size_t head = DNS_HEADER_BYTES + query->question_len;
+    if (len < head)
+        return dns_reply_error(query, DNS_SERVFAIL, true, out, LIMIT_DNS_TCP_BYTES);
+    bool is_cut = len > limit;
+    size_t n = is_cut ? head : len;
+    memcpy(out, reply, n);
+    memcpy(out, query->bytes, 2);
+    memcpy(out + DNS_HEADER_BYTES, query->bytes + DNS_HEADER_BYTES, query->question_len);
+    out[2] = (uint8_t)((out[2] & ~0x05) | (is_cut ? 0x02 : 0) | (query->is_rd ? 0x01 : 0));
+    out[3] |= 0x80; /* RA; AA was cleared: not our data */
+    if (is_cut)
+        memset(out + 6, 0, 6);
+    return n;
+}
+
+/* Adds the address records of the upstream's reply behind our CNAME; TC goes on (D16). */
+static void add_external(struct dns_reply *ours, const struct dns_query *query,
+                         const uint8_t *reply, size_t len)
+{
+    struct dns_walk walk;
+    struct dns_record record;
+    if (reply == NULL || !dns_walk_begin(&walk, reply, len)) {
+        ours->rcode = DNS_SERVFAIL;
+        return;
+    }
+    enum dns_rcode rcode = (enum dns_rcode)(reply[3] & 0x0f);
+    ours->is_tc = (reply[2] & 0x02) != 0;
+    ours->rcode = rcode;
+    while (dns_walk_next(&walk, &record) == 1 && record.section == DNS_SECTION_ANSWER) {
+        struct dns_owner owner = { .wire = record.owner.wire, .len = record.owner.len };
+        struct dns_name target;
+        size_t end = 0;
+        if (record.type == query->type) {
+            size_t at = dns_reply_rr(ours, &owner, record.type, record.ttl_s);
+            dns_reply_bytes(ours, reply + record.data_at, record.data_len);
+            dns_reply_rr_end(ours, at);
+        } else if (record.type == DNS_TYPE_CNAME &&
+                   dns_name_read_compressed(reply, len, record.data_at, &target, &end)) {
+            size_t at = dns_reply_rr(ours, &owner, record.type, record.ttl_s);
+            dns_reply_bytes(ours, target.wire, target.len);
+            dns_reply_rr_end(ours, at);
+        }
+    }
+    dns_reply_end_rrset(ours);
+}
+
+static void on_upstream(void *ctx, const uint8_t *reply, size_t len)
+{
+    struct forwarded *waiting = ctx;
+    struct dns_worker *worker = waiting->worker;
+    struct dns_query query;
+    enum dns_rcode rcode = DNS_NOERROR;
+    size_t n = 0;
+    (void)dns_query_parse(waiting->bytes, waiting->len, &query, &rcode); /* it parsed before */
+    size_t limit = client_limit(&waiting->client, &query);
+    if (waiting->is_external_name) {
+        struct dns_reply ours;
+        struct dns_name target;
+        dns_reply_begin(&ours, &query, worker->big, sizeof(worker->big));
+        ke_snap_read_begin();
+        enum dns_verdict verdict =
+            dns_answer(worker->options.zone, worker->options.table, &query, &ours, &target);
+        ke_snap_read_end();
+        if (verdict == DNS_EXTERNAL_NAME)
+            add_external(&ours, &query, reply, len);
+        n = dns_reply_finish(&ours, &query, limit, true);
+    } else if (reply != NULL) {
+        n = relay_whole(&query, reply, len, limit, worker->big);
+    } else {
+        atomic_fetch_add_explicit(&worker->options.counters->failed, 1, memory_order_relaxed);
+        n = dns_reply_error(&query, DNS_SERVFAIL, true, worker->big, sizeof(worker->big));
+    }
+    send_late(&waiting->client, worker->big, n);
+    free(waiting);
+}
+
+static bool forward(struct dns_worker *worker, const struct dns_query *query,
+                    const struct dns_client *client, const struct dns_name *target)
+{
+    struct forwarded *waiting = ke_alloc(sizeof(*waiting));
+    if (waiting == NULL)
+        return false;
+    waiting->worker = worker;
+    waiting->client = *client;
+    waiting->is_external_name = target != NULL;
+    memcpy(waiting->bytes, query->bytes, query->len);
+    waiting->len = query->len;
+    struct dns_ask ask = { .name_wire = query->bytes + DNS_HEADER_BYTES,
+                           .name_len = query->name.len,
+                           .type = query->type,
+                           .class_ = query->class_,
+                           .has_opt = query->has_opt || target != NULL,
+                           .is_do = query->is_do,
+                           .is_cd = query->is_cd };
+    if (target != NULL) {
+        ask.name_wire = target->wire;
+        ask.name_len = target->len;
+    }
+    if (!dns_forward(worker->forwarder, &ask, on_upstream, waiting)) {
+        free(waiting);
+        return false;
+    }
+    atomic_fetch_add_explicit(&worker->options.counters->forwarded, 1, memory_order_relaxed);
+    return true;
+}
+
+/* ---- one query ---- */
+
+/* Length of the reply in out; 0: none now (dropped, or it comes later). */
+static size_t answer(struct dns_worker *worker, const uint8_t *bytes, size_t len,
+                     const struct dns_client *client, uint8_t *out, size_t cap)
+{
+    struct dns_query query;
+    struct dns_reply reply;
+    struct dns_name target;
+    enum dns_rcode rcode = DNS_NOERROR;
+    bool is_ra = dns_forwarder_has_upstream(worker->forwarder);
+    enum dns_parsed parsed = dns_query_parse(bytes, len, &query, &rcode);
+    if (parsed == DNS_PARSE_DROP)
+        return 0;
+    atomic_fetch_add_explicit(&worker->options.counters->queries, 1, memory_order_relaxed);
+    if (parsed == DNS_PARSE_REFUSE)
+        return dns_reply_error(&query, rcode, is_ra, out, cap);
+    dns_reply_begin(&reply, &query, out, cap);
+    ke_snap_read_begin();
+    enum dns_verdict verdict =
+        dns_answer(worker->options.zone, worker->options.table, &query, &reply, &target);
+    ke_snap_read_end();
+    if (verdict == DNS_ANSWERED)
+        return dns_reply_finish(&reply, &query, client_limit(client, &query), is_ra);
+    bool is_external = verdict == DNS_EXTERNAL_NAME;
+    if ((query.is_rd || is_external) && is_ra &&
+        forward(worker, &query, client, is_external ? &target : NULL))
+        return 0;
+    atomic_fetch_add_explicit(&worker->options.counters->failed, 1, memory_order_relaxed);
+    if (!is_external)
+        return dns_reply_error(&query, DNS_REFUSED, is_ra, out, cap);
+    return dns_reply_finish(&reply, &query, client_limit(client, &query), is_ra);
+}
+
+void dns_worker_handle(struct dns_worker *worker, const uint8_t *bytes, size_t len,
+                       const struct dns_client *client)
+{
+    size_t n = answer(worker, bytes, len, client, worker->big, sizeof(worker->big));
+    if (n > 0)
+        send_late(client, worker->big, n);
+}
+
+/* ---- datagrams ---- */
+
+static void prepare_batch(struct dns_worker *worker, const struct udp_socket *socket)
+{
+    struct batch *batch = worker->batch;
+    for (size_t i = 0; i < BATCH; i++) {
+        batch->in_vec[i] = (struct iovec){ batch->in_bytes[i], LIMIT_DNS_QUERY_BYTES };
+        batch->in[i].msg_hdr = (struct msghdr){ .msg_name = &batch->peer[i],
+                                                .msg_namelen = sizeof(batch->peer[i]),
+                                                .msg_iov = &batch->in_vec[i],
+                                                .msg_iovlen = 1 };
+        if (socket->is_any) {
+            batch->in[i].msg_hdr.msg_control = batch->control[i].bytes;
+            batch->in[i].msg_hdr.msg_controllen = sizeof(batch->control[i].bytes);
+        }
+    }
+    batch->n_out = 0;
+}
+
+static void handle_datagram(struct dns_worker *worker, const struct udp_socket *socket, unsigned i)
+{
+    struct batch *batch = worker->batch;
+    struct mmsghdr *in = &batch->in[i];
+    struct dns_client client = { .fd = socket->fd,
+                                 .peer = batch->peer[i],
+                                 .peer_len = in->msg_hdr.msg_namelen };
+    if ((in->msg_hdr.msg_flags & MSG_TRUNC) != 0)
+        return;
+    if (socket->is_any)
+        dns_control_read(&in->msg_hdr, &client.local);
+    unsigned slot = batch->n_out;
+    size_t n =
+        answer(worker, batch->in_bytes[i], in->msg_len, &client, batch->out_bytes[slot], OUT_BYTES);
+    if (n == 0)
+        return;
+    batch->out_vec[slot] = (struct iovec){ batch->out_bytes[slot], n };
+    batch->out[slot].msg_hdr = (struct msghdr){ .msg_name = &batch->peer[i],
+                                                .msg_namelen = client.peer_len,
+                                                .msg_iov = &batch->out_vec[slot],
+                                                .msg_iovlen = 1 };
+    if (socket->is_any)
+        dns_control_write(&batch->out[slot].msg_hdr, &batch->control[i], &client.local);
+    batch->n_out++;
+}
+
+static void send_batch(struct dns_worker *worker, int fd)
+{
+    struct batch *batch = worker->batch;
+    unsigned sent = 0;
+    while (sent < batch->n_out) {
+        int n = sendmmsg(fd, batch->out + sent, batch->n_out - sent, MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
+            return;                      /* full: the clients ask again */
+        sent += n > 0 ? (unsigned)n : 1; /* one that cannot be sent does not hold up the rest */
+    }
+}
+
+static void on_datagrams(void *ctx, uint32_t events)
+{
+    struct udp_socket *socket = ctx;
+    struct dns_worker *worker = socket->worker;
+    (void)events;
+    prepare_batch(worker, socket);
+    int n = recvmmsg(socket->fd, worker->batch->in, BATCH, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < n; i++)
+        handle_datagram(worker, socket, (unsigned)i);
+    send_batch(worker, socket->fd);
+}
+
+/* ---- binding ---- */
+
+static int open_socket(const struct ke_endpoint *at, int type, struct ke_err *err)
+{
+    struct ke_endpoint bind_at = *at;
+    struct sockaddr_storage sa;
+    int on = 1;
+    int off = 0;
+    if (bind_at.ip.family == KE_FAMILY_NONE)
+        bind_at.ip.family = KE_FAMILY_IPV6; /* every address of both families */
+    socklen_t len = ke_endpoint_to_sockaddr(&bind_at, &sa);
+    int fd = socket(sa.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        (void)ke_fail_errno(err, errno, "socket");
+        return -1;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (sa.ss_family == AF_INET6) {
+        const int *only = at->ip.family == KE_FAMILY_NONE ? &off : &on;
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, only, sizeof(*only));
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
+    } else {
+        (void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+        int discover = IP_PMTUDISC_OMIT; /* no fragments on a forged MTU (RFC 9715) */
+        (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
+    }
+    if (bind(fd, (const struct sockaddr *)&sa, len) != 0 ||
+        (type == SOCK_STREAM && listen(fd, 128) != 0)) {
+        (void)ke_fail_errno(err, errno, "bind");
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void close_listeners(struct dns_worker *worker)
+{
+    for (size_t i = 0; i < worker->n_sockets; i++) {
+        ke_loop_fd_del(worker->sockets[i].watch);
+        (void)close(worker->sockets[i].fd);
+    }
+    worker->n_sockets = 0;
+    dns_tcp_free(worker->tcp);
+    worker->tcp = NULL;
+}
+
+static bool bind_udp(struct dns_worker *worker, const struct ke_endpoint *at, struct ke_err *err)
+{
+    struct udp_socket *slot = &worker->sockets[worker->n_sockets];
+    int fd = open_socket(at, SOCK_DGRAM, err);
+    if (fd < 0)
+        return false;
+    slot->worker = worker;
+    slot->fd = fd;
+    slot->is_any = at->ip.family == KE_FAMILY_NONE || ke_ip_is_unspecified(&at->ip);
+    slot->watch = ke_loop_fd_add(worker->loop, fd, EPOLLIN, on_datagrams, slot);
+    if (slot->watch == NULL) {
+        (void)close(fd);
+        (void)ke_fail(err, KE_NOMEM, "out of memory");
+        return false;
+    }
+    worker->n_sockets++;
+    return true;
+}
+
+static bool bind_tcp(struct dns_worker *worker, const struct ke_endpoint *at, struct ke_err *err)
+{
+    int fd = open_socket(at, SOCK_STREAM, err);
+    if (fd < 0)
+        return false;
+    if (dns_tcp_listen(worker->tcp, fd))
+        return true;
+    (void)close(fd);
+    (void)ke_fail(err, KE_NOMEM, "out of memory");
+    return false;
+}
+
+static void describe_failure(struct dns_worker *worker, const struct ke_endpoint *at,
+                             enum ke_proto proto, const struct ke_err *err, struct ke_buf *out)
+{
+    ke_buf_add_c(out, "cannot listen on ");
+    ke_endpoint_format(at, out);
+    ke_buf_addf(out, "/%s: %s", proto == KE_PROTO_UDP ? "udp" : "tcp", err->msg);
+    size_t len = out->len;
+    ke_buf_add_c(out, ": held by ");
+    if (worker->options.find_holder == NULL ||
+        !worker->options.find_holder(worker->options.find_holder_ctx, proto, at, out))
+        out->len = len;
+}
+
+static bool bind_all(struct dns_worker *worker, struct ke_buf *why)
+{
+    struct ke_err err = KE_ERR_INIT;
+    worker->tcp = dns_tcp_new(worker);
+    if (worker->tcp == NULL)
+        return false;
+    for (size_t i = 0; i < worker->options.n_listen; i++) {
+        const struct ke_endpoint *at = &worker->options.listen[i];
+        bool has_udp = bind_udp(worker, at, &err);
+        if (has_udp && bind_tcp(worker, at, &err))
+            continue;
+        describe_failure(worker, at, has_udp ? KE_PROTO_TCP : KE_PROTO_UDP, &err, why);
+        close_listeners(worker);
+        return false;
+    }
+    return true;
+}
+
+static void try_bind(void *ctx)
+{
+    struct dns_worker *worker = ctx;
+    ke_auto_buf why = KE_BUF_INIT(1024);
+    bool is_bound = bind_all(worker, &why);
+    worker->options.on_bound(worker->options.on_bound_ctx, worker->options.index, is_bound,
+                             ke_buf_str(&why));
+    if (is_bound)
+        return;
+    worker->retry_s = worker->retry_s == 0 ? 1 : worker->retry_s * 2;
+    worker->retry_s = worker->retry_s > MAX_RETRY ? MAX_RETRY : worker->retry_s;
+    ke_loop_timer_after(worker->retry,
+                        worker->retry_s * KE_S + (int64_t)ke_rand_below(500) * KE_MS);
+}
+
+/* ---- life ---- */
+
+static void run(void *ctx)
+{
+    struct dns_worker *worker = ctx;
+    ke_snap_thread_register();
+    ke_loop_run(worker->loop);
+    /* Who still waits is told so while the sockets are open. */
+    dns_forwarder_free(worker->forwarder);
+    worker->forwarder = NULL;
+    ke_snap_thread_unregister();
+}
+
+enum ke_code dns_worker_new(const struct dns_worker_options *options, struct dns_worker **out,
+                            struct ke_err *err)
+{
+    struct dns_worker *worker = ke_alloc(sizeof(*worker));
+    if (worker == NULL)
+        return ke_fail(err, KE_NOMEM, "out of memory");
+    worker->options = *options;
+    worker->batch = ke_alloc(sizeof(*worker->batch));
+    worker->loop = ke_loop_new(err);
+    if (worker->loop != NULL)
+        worker->retry = ke_loop_timer_new(worker->loop, try_bind, worker);
+    struct dns_forwarder_options forwarder = { .loop = worker->loop,
+                                               .fixed = options->upstreams,
+                                               .resolv_conf = options->resolv_conf,
+                                               .own = options->listen,
+                                               .n_own = options->n_listen };
+    if (worker->retry != NULL)
+        worker->forwarder = dns_forwarder_new(&forwarder);
+    if (worker->forwarder == NULL || worker->batch == NULL) {
+        dns_worker_free(worker);
+        return ke_fail(err, KE_NOMEM, "out of memory");
+    }
+    *out = worker;
+    return KE_OK;
+}
+
+enum ke_code dns_worker_start(struct dns_worker *worker, struct ke_err *err)
+{
+    if (!ke_loop_post(worker->loop, try_bind, worker))
+        return ke_fail(err, KE_NOMEM, "out of memory");
+    return ke_thread_start(&worker->thread, "dns", run, worker, err);
+}
+
+void dns_worker_stop(struct dns_worker *worker)
+{
+    ke_loop_stop(worker->loop);
+    ke_thread_join(&worker->thread);
+}
+
+void dns_worker_free(struct dns_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    close_listeners(worker);
+    dns_forwarder_free(worker->forwarder);
+    ke_loop_timer_free(worker->retry);
+    ke_loop_free(worker->loop);
+    free(worker->batch);
+    free(worker);
+}
