@@ -38,7 +38,7 @@ size_t dns_endpoint_label(const struct ke_ip *ip, char out[DNS_LABEL_MAX + 1])
     (void)ke_ip_text(ip, text);
     size_t len = strlen(text);
     for (size_t i = 0; i < len; i++)
-        out[i] = text[i] == '.' || text[i] == ':' ? '-' : text[i];
+        out[i] = (char)(text[i] == '.' || text[i] == ':' ? '-' : text[i]);
     if (len > 0 && out[len - 1] == '-')
         out[len++] = '0'; /* a label may not end in a hyphen */
     return len;
@@ -260,7 +260,7 @@ enum dns_verdict dns_answer(const struct dns_zone *zone, struct endpoint_table *
                                    .target = target,
                                    .name = &query->name,
                                    .owner = { .at = DNS_AT_QUESTION } };
-    if (query->class_ != DNS_CLASS_IN || query->type == DNS_TYPE_AXFR ||
+    if (query->rr_class != DNS_CLASS_IN || query->type == DNS_TYPE_AXFR ||
         query->type == DNS_TYPE_IXFR || query->type == DNS_TYPE_OPT)
         return refuse(&state, DNS_REFUSED); /* D28 */
     if (dns_name_is_in(&query->name, &zone->domain, &state.n_above)) {

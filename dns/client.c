@@ -22,7 +22,8 @@ void dns_control_read(struct msghdr *message, struct ke_ip *out)
     }
 }
 
-void dns_control_write(struct msghdr *message, union dns_control *control, const struct ke_ip *from)
+void dns_control_write(struct msghdr *message, struct dns_control *control,
+                       const struct ke_ip *from)
 {
     message->msg_control = NULL;
     message->msg_controllen = 0;

@@ -22,14 +22,13 @@ struct dns_client {
 };
 
 /* Room for IP_PKTINFO or IPV6_PKTINFO. */
-union dns_control {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+struct dns_control {
+    _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 /* Reads the address asked from a received message; family NONE where there is none. */
 void dns_control_read(struct msghdr *message, struct ke_ip *out);
 /* Makes the message leave from this address; nothing for family NONE. */
-void dns_control_write(struct msghdr *message, union dns_control *control,
+void dns_control_write(struct msghdr *message, struct dns_control *control,
                        const struct ke_ip *from);
 
 #endif

@@ -16,7 +16,7 @@ bool dns_ask_table(const struct dns_zone *zone, struct endpoint_table *table, st
     if (!dns_name_from_text(name, &wire))
         return false;
     struct dns_ask ask = {
-        .name_wire = wire.wire, .name_len = wire.len, .type = type, .class_ = DNS_CLASS_IN
+        .name_wire = wire.wire, .name_len = wire.len, .type = type, .rr_class = DNS_CLASS_IN
     };
     size_t len = dns_ask_write(&ask, packet, sizeof(packet));
     if (dns_query_parse(packet, len, &query, &rcode) != DNS_PARSED)
@@ -128,16 +128,15 @@ static void explain_failure(const struct dns_explainer *explainer, struct explai
                                                         : dns_rcode_name(told.rcode);
         explain_hop_evidence(walk, hop, "%.*s A: %s", KE_STR_ARG(name), said);
     }
-    if (!is_synced)
+    if (!is_synced) {
         explain_hop_stop(walk, hop, KE_STR("cluster DNS has not synced yet"), KE_STR(""));
-    else
-        explain_hop_stop(walk, hop,
-                         ke_arena_fmt(arena,
-                                      "cluster DNS does not know %.*s: there is no such service",
-                                      KE_STR_ARG(request->host)),
-                         KE_STR("kubectl get services -A"));
+        return;
+    }
+    struct ke_str cause =
+        ke_arena_fmt(arena, "cluster DNS does not know %.*s: there is no such service",
+                     KE_STR_ARG(request->host));
+    explain_hop_stop(walk, hop, cause, KE_STR("kubectl get services -A"));
 }
-
 static void explain_name(void *ctx, struct explain_walk *walk, struct explain_request *request)
 {
     const struct dns_explainer *explainer = ctx;

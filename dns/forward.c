@@ -357,7 +357,7 @@ static size_t make_key(const struct dns_ask *ask, uint8_t key[KEY_MAX])
         return 0;
     memcpy(key, name.wire, name.len);
     const uint8_t rest[] = { (uint8_t)(ask->type >> 8), (uint8_t)ask->type,
-                             (uint8_t)(ask->class_ >> 8), (uint8_t)ask->class_,
+                             (uint8_t)(ask->rr_class >> 8), (uint8_t)ask->rr_class,
                              (uint8_t)((ask->has_opt ? 1 : 0) | (ask->is_do ? 2 : 0) |
                                        (ask->is_cd ? 4 : 0)) };
     memcpy(key + name.len, rest, sizeof(rest));

@@ -146,12 +146,10 @@ static bool reverse_octet(struct ke_str label, uint8_t *out)
 
 static bool reverse_nibble(struct ke_str label, uint8_t *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    const char *at = label.len == 1 ? memchr(digits, label.ptr[0], 16) : NULL;
-    if (at == NULL)
-        return false;
-    *out = (uint8_t)(at - digits);
-    return true;
+    static const struct ke_str digits = { "0123456789abcdef", 16 };
+    size_t at = label.len == 1 ? ke_str_find(digits, label.ptr[0]) : digits.len;
+    *out = (uint8_t)at;
+    return at < digits.len;
 }
 
 void dns_name_reverse(const struct dns_name *name, struct dns_reverse *out)

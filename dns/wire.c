@@ -32,7 +32,7 @@ static bool parse_additional(struct dns_query *query, struct ke_cur *cur)
         return false;
     cur->pos = end;
     uint16_t type = ke_cur_be16(cur);
-    uint16_t class_ = ke_cur_be16(cur);
+    uint16_t rr_class = ke_cur_be16(cur);
     uint32_t ttl = ke_cur_be32(cur);
     (void)ke_cur_bytes(cur, ke_cur_be16(cur));
     if (cur->is_bad || type != DNS_TYPE_OPT)
@@ -40,7 +40,7 @@ static bool parse_additional(struct dns_query *query, struct ke_cur *cur)
     if (query->has_opt || owner.n_labels != 0)
         return false;
     query->has_opt = true;
-    query->udp_size = class_ > query->udp_size ? class_ : query->udp_size;
+    query->udp_size = rr_class > query->udp_size ? rr_class : query->udp_size;
     query->edns_version = (uint8_t)(ttl >> 16);
     query->is_do = (ttl & 0x8000) != 0;
     return true;
@@ -74,7 +74,7 @@ enum dns_parsed dns_query_parse(const uint8_t *bytes, size_t len, struct dns_que
     if (!dns_name_read(bytes, len, DNS_HEADER_BYTES, &out->name, &cur.pos))
         return DNS_PARSE_REFUSE;
     out->type = ke_cur_be16(&cur);
-    out->class_ = ke_cur_be16(&cur);
+    out->rr_class = ke_cur_be16(&cur);
     if (cur.is_bad)
         return DNS_PARSE_REFUSE;
     out->has_question = true;
@@ -280,7 +280,7 @@ size_t dns_ask_write(const struct dns_ask *ask, uint8_t *memory, size_t cap)
     memcpy(p, ask->name_wire, ask->name_len);
     p += ask->name_len;
     put16(p, ask->type);
-    put16(p + 2, ask->class_);
+    put16(p + 2, ask->rr_class);
     if (ask->has_opt) {
         struct dns_query like = { .is_do = ask->is_do };
         (void)write_opt(p + 4, &like, DNS_NOERROR);
@@ -317,7 +317,7 @@ int dns_walk_next(struct dns_walk *walk, struct dns_record *out)
     if (!dns_name_read_compressed(walk->bytes, walk->len, walk->pos, &out->owner, &cur.pos))
         return -1;
     out->type = ke_cur_be16(&cur);
-    out->class_ = ke_cur_be16(&cur);
+    out->rr_class = ke_cur_be16(&cur);
     out->ttl_s = ke_cur_be32(&cur);
     out->data_len = ke_cur_be16(&cur);
     out->data_at = cur.pos;

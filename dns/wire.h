@@ -48,7 +48,7 @@ struct dns_query {
     bool has_question;
     struct dns_name name;
     uint16_t type;
-    uint16_t class_;
+    uint16_t rr_class;
     size_t question_len; /* bytes behind the header */
     bool has_opt;
     bool is_do;
@@ -130,7 +130,7 @@ struct dns_ask {
     uint16_t id;
     const uint8_t *name_wire; /* in the case to be used */
     size_t name_len;
-    uint16_t type, class_;
+    uint16_t type, rr_class;
     bool has_opt, is_do, is_cd;
 };
 size_t dns_ask_write(const struct dns_ask *ask, uint8_t *memory, size_t cap);
@@ -145,7 +145,7 @@ struct dns_walk {
 struct dns_record {
     unsigned section;
     struct dns_name owner;
-    uint16_t type, class_;
+    uint16_t type, rr_class;
     uint32_t ttl_s;
     size_t data_at, data_len; /* in the message */
 };

@@ -33,7 +33,7 @@ struct batch {
     struct iovec in_vec[BATCH];
     uint8_t in_bytes[BATCH][LIMIT_DNS_QUERY_BYTES];
     struct sockaddr_storage peer[BATCH];
-    union dns_control control[BATCH];
+    struct dns_control control[BATCH];
     struct mmsghdr out[BATCH];
     struct iovec out_vec[BATCH];
     uint8_t out_bytes[BATCH][OUT_BYTES];
@@ -83,7 +83,7 @@ static void send_late(const struct dns_client *client, uint8_t *bytes, size_t le
         dns_tcp_send(client->tcp, client->tcp_id, bytes, len);
         return;
     }
-    union dns_control control;
+    struct dns_control control;
     struct sockaddr_storage peer = client->peer;
     struct iovec vec = { bytes, len };
     struct msghdr message = {
@@ -187,7 +187,7 @@ static bool forward(struct dns_worker *worker, const struct dns_query *query,
     struct dns_ask ask = { .name_wire = query->bytes + DNS_HEADER_BYTES,
                            .name_len = query->name.len,
                            .type = query->type,
-                           .class_ = query->class_,
+                           .rr_class = query->rr_class,
                            .has_opt = query->has_opt || target != NULL,
                            .is_do = query->is_do,
                            .is_cd = query->is_cd };

@@ -38,9 +38,11 @@ static inline void ke_list_remove(struct ke_list *item)
     ke_list_init(item);
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `it` is declared, not an expression */
 #define KE_LIST_EACH(it, head) for (struct ke_list *it = (head)->next; it != (head); it = it->next)
 /* Safe when the body removes it. */
 #define KE_LIST_EACH_SAFE(it, tmp, head)                                                           \
     for (struct ke_list *it = (head)->next, *tmp = it->next; it != (head); it = tmp, tmp = it->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif
