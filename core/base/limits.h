@@ -22,6 +22,7 @@
 #define LIMIT_LABEL_SELECTOR_BYTES 16384
 #define LIMIT_ISSUE_TEXT_BYTES     (4U << 20) /* one problem of an object, its value quoted */
 #define LIMIT_ANNOTATIONS_BYTES    (256U << 10)
+#define LIMIT_DATA_BYTES           (1U << 20) /* of a ConfigMap or Secret, decoded */
 
 /* names */
 #define LIMIT_DNS_LABEL_BYTES 63
