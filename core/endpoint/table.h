@@ -83,7 +83,7 @@ struct endpoint_service {
     uint32_t n_ports[2];
     /*
      * Headless services and endpoint names: every distinct endpoint address, whatever its ports
-     * (slices without ports too). port is 0 here, id 0.
+     * (slices without ports too), sorted by address. id and port mean nothing here.
      */
     const struct endpoint_backend *addresses;
     uint32_t n_addresses;
