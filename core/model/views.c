@@ -335,6 +335,22 @@ static void read_slice_conditions(const cJSON *conditions, struct model_slice_en
     out->is_terminating = ke_json_bool(conditions, "terminating", false);
 }
 
+/* hints.forZones or hints.forNodes: a list of objects with a name. */
+static struct ke_str *read_hints(struct view_decoder *d, const cJSON *list, size_t *out_n)
+{
+    size_t n = view_list_len(list);
+    struct ke_str *names = view_array(d, &n, sizeof(*names));
+    if (names == NULL)
+        return NULL;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list) {
+        struct ke_str name = view_str(d, item, "name");
+        if (!ke_str_is_empty(name))
+            names[(*out_n)++] = name;
+    }
+    return names;
+}
+
 static void read_slice_endpoint(struct view_decoder *d, const cJSON *item,
                                 struct model_endpoint_slice *out)
 {
@@ -356,6 +372,9 @@ static void read_slice_endpoint(struct view_decoder *d, const cJSON *item,
     endpoint->target_ns = view_str(d, target, "namespace");
     endpoint->target_name = view_str(d, target, "name");
     endpoint->target_uid = view_str(d, target, "uid");
+    const cJSON *hints = ke_json_get(item, "hints");
+    endpoint->zone_hints = read_hints(d, ke_json_get(hints, "forZones"), &endpoint->n_zone_hints);
+    endpoint->node_hints = read_hints(d, ke_json_get(hints, "forNodes"), &endpoint->n_node_hints);
 }
 
 static void read_slice_ports(struct view_decoder *d, const cJSON *list,
