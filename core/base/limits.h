@@ -28,6 +28,9 @@
 #define LIMIT_DNS_LABEL_BYTES 63
 #define LIMIT_DNS_NAME_BYTES  253
 
+/* endpoint table */
+#define LIMIT_ENDPOINT_BUILD_BYTES (256U << 20) /* of work memory for one service */
+
 /* wire */
 #define LIMIT_HTTP_HEAD_BYTES         (16U << 10)
 #define LIMIT_HTTP_REQUEST_LINE_BYTES (8U << 10)

@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "core/base/snap.h"
+
 /* What lies in front of the service, for its size. */
 struct block {
     size_t size; /* of all */
@@ -335,10 +337,15 @@ enum ke_code endpoint_record_build(const struct endpoint_record_input *in, struc
     return KE_OK;
 }
 
-void endpoint_record_free(void *service)
+void endpoint_record_free(struct endpoint_service *service)
 {
     if (service != NULL)
         free(KE_CONTAINER_OF(service, struct block, service));
+}
+
+void endpoint_record_retire(struct endpoint_service *service)
+{
+    ke_snap_retire(KE_CONTAINER_OF(service, struct block, service), free);
 }
 
 size_t endpoint_record_bytes(const struct endpoint_service *service)

@@ -24,7 +24,9 @@ struct endpoint_record_input {
  */
 enum ke_code endpoint_record_build(const struct endpoint_record_input *in, struct ke_arena *arena,
                                    struct endpoint_service **out, struct ke_err *err) KE_MUST_CHECK;
-void endpoint_record_free(void *service); /* NULL is fine */
+void endpoint_record_free(struct endpoint_service *service); /* NULL is fine */
+/* Freed when no reader can hold it. */
+void endpoint_record_retire(struct endpoint_service *service);
 size_t endpoint_record_bytes(const struct endpoint_service *service);
 
 #endif

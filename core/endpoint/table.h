@@ -118,6 +118,8 @@ const struct endpoint_service *endpoint_table_next_by_backend(struct endpoint_ta
  * once. */
 const struct endpoint_service *endpoint_table_next(struct endpoint_table *table, uint64_t *pos);
 bool endpoint_table_has_namespace(struct endpoint_table *table, struct ke_str ns);
+/* An internal address of this node's Node object. */
+bool endpoint_table_is_node_address(struct endpoint_table *table, const struct ke_ip *ip);
 /* First full sync done: before it nothing may be programmed or denied. */
 bool endpoint_table_is_synced(const struct endpoint_table *table);
 uint64_t endpoint_table_generation(const struct endpoint_table *table);
