@@ -23,6 +23,9 @@
 #define LIMIT_ISSUE_TEXT_BYTES     (4U << 20) /* one problem of an object, its value quoted */
 #define LIMIT_ANNOTATIONS_BYTES    (256U << 10)
 #define LIMIT_DATA_BYTES           (1U << 20) /* of a ConfigMap or Secret, decoded */
+#define LIMIT_OPERATION_BYTES      (16U << 20) /* texts and messages of one write */
+#define LIMIT_WARNINGS             64          /* of one write */
+#define LIMIT_SERVICE_RANGE        (1U << 20)  /* addresses used of one service range */
 
 /* names */
 #define LIMIT_DNS_LABEL_BYTES 63

@@ -11,6 +11,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/base/addr.h"
+#include "core/base/clock.h"
 #include "core/model/issues.h"
 #include "core/model/kind.h"
 #include "core/registry/registry.h"
@@ -22,12 +23,19 @@ struct resource_options {
     struct ke_cidr service_cidrs[2];
     size_t n_service_cidrs;
     uint16_t node_port_min, node_port_max;
-    struct ke_str cluster_dns; /* reserved in the range */
+    struct ke_str cluster_dns;    /* reserved in the range for kube-system/kube-dns; empty: none */
+    const struct ke_clock *clock; /* of timestamps; NULL: the system's */
 };
 
+/*
+ * hub borrowed, must outlive the store. Reads all Services to learn which addresses and ports are
+ * taken. Errors: KE_NOMEM, KE_MALFORMED (cluster_dns), KE_IO.
+ */
 enum ke_code resource_store_new(struct watch_hub *hub, const struct resource_options *options,
                                 struct resource_store **out, struct ke_err *err) KE_MUST_CHECK;
+/* After registry_stop: no write is under way. */
 void resource_store_free(struct resource_store *store);
+KE_AUTO_DEFINE(resource_store)
 struct watch_hub *resource_store_hub(struct resource_store *store);
 
 enum resource_verb {
@@ -38,7 +46,12 @@ enum resource_verb {
     RESOURCE_DELETE_COLLECTION
 };
 enum resource_patch { RESOURCE_PATCH_JSON, RESOURCE_PATCH_MERGE, RESOURCE_PATCH_STRATEGIC };
-enum resource_propagation { RESOURCE_BACKGROUND, RESOURCE_FOREGROUND, RESOURCE_ORPHAN };
+enum resource_propagation {
+    RESOURCE_BACKGROUND,
+    RESOURCE_FOREGROUND,
+    RESOURCE_ORPHAN,
+    RESOURCE_PROPAGATION_UNSET /* what an earlier delete asked for stays */
+};
 
 /* One write. Everything is borrowed during the call except body. */
 struct resource_request {
@@ -63,18 +76,23 @@ struct resource_request {
     struct ke_str label_selector, field_selector; /* deletecollection */
 };
 
+/* Everything is borrowed during the callback. */
 struct resource_reply {
     enum ke_code code;
-    struct ke_err err; /* message in upstream's words */
-    const struct model_issues
-        *issues; /* causes of KE_INVALID; NULL otherwise; borrowed during the callback */
-    struct registry_object *object; /* what is stored now (or would be); for a finished delete the
-                                       tombstone; borrowed: ref to keep */
-    bool is_created;                /* update that created */
-    bool is_deleted; /* the object is gone (answer Status); otherwise it is only marked */
+    struct ke_err err;     /* message in upstream's words, cut where it is longer than fits */
+    struct ke_str message; /* the same, whole */
+    struct ke_str detail_name, detail_group, detail_kind; /* Status.details; empty: left out */
+    const struct model_issues *issues;                    /* causes of KE_INVALID; NULL otherwise */
+    /* A cause that is not an issue (NamespaceTerminating); reason empty: none. */
+    struct ke_str cause_reason, cause_message, cause_field;
+    struct registry_object *object; /* what is stored now (or would be: revision 0 for a dry-run
+                                       create); for a finished delete the tombstone; ref to keep */
+    bool is_created;                /* create, or update that created */
+    bool is_deleted; /* delete: answer Status with the object's uid; false: answer the object (it is
+                        only marked, or a pod, which upstream answers whole) */
     const struct ke_str *warnings;
     size_t n_warnings;
-    struct registry_list *list; /* deletecollection: what was deleted; borrowed */
+    struct registry_list *list; /* deletecollection: what was deleted or marked */
     uint32_t retry_after_s;     /* 0: none */
 };
 typedef void resource_done_fn(void *ctx, const struct resource_reply *reply);
@@ -106,12 +124,23 @@ struct resource_list_options {
 };
 struct resource_list {
     struct registry_list items;
-    char *continue_token; /* free; NULL: at the end */
-    int64_t n_remaining;  /* -1: not known (a selector was given) */
+    char *continue_token; /* NULL: at the end */
+    int64_t n_remaining;  /* after this page; -1: not known (a selector was given) */
 };
+/*
+ * Errors: KE_MALFORMED (token, a field that the kind does not have), KE_GONE (the revision is no
+ * longer in the history; when a continue token was given out->continue_token, and nothing else, is
+ * set to one that goes on at the revision of now, and the message is
+ * resource_continue_expired_message), KE_TIMEOUT (the revision is yet to come), KE_NOMEM.
+ */
 enum ke_code resource_list(struct resource_store *store, const struct model_kind *kind,
                            const struct resource_list_options *options, struct resource_list *out,
                            struct ke_err *err) KE_MUST_CHECK;
-void resource_list_free(struct resource_list *list);
+void resource_list_free(struct resource_list *list); /* contents; the struct is the caller's */
+extern const char resource_continue_expired_message[];
+/* KE_MALFORMED `field label not supported: x` when the kind has no such selectable field. */
+enum ke_code resource_check_fields(const struct model_kind *kind,
+                                   const struct model_selector *fields,
+                                   struct ke_err *err) KE_MUST_CHECK;
 
 #endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Create: names, namespace, metadata, defaults, admission, validation, allocation, commit.
+ * Source: apiserver pkg/registry/rest/create.go and generic/registry/store.go. Thread: the
+ * operation's.
+ */
+#include "core/base/rand.h"
+#include "core/model/meta.h"
+#include "core/resource/metadata.h"
+#include "core/resource/operation.h"
+
+static enum ke_code check_namespace(struct operation *op, const cJSON *object)
+{
+    struct ke_str ns = ke_json_path_str(object, "metadata.namespace");
+    if (!op->kind->is_namespaced || ns.len == 0 || ke_str_eq(ns, op->request.ns))
+        return KE_OK;
+    return operation_fail(op, KE_MALFORMED,
+                          "the namespace of the provided object does not match the namespace sent "
+                          "on the request");
+}
+
+static bool has_text(const cJSON *object, const char *path)
+{
+    return ke_json_path_str(object, path).len > 0;
+}
+
+/* From the body, from the request (an update that creates), or made up from generateName. */
+static enum ke_code choose_name(struct operation *op, cJSON *object)
+{
+    struct ke_str name = ke_json_path_str(object, "metadata.name");
+    struct ke_str base = ke_json_path_str(object, "metadata.generateName");
+    char generated[MODEL_GENERATED_MAX];
+    if (name.len == 0 && op->request.verb == RESOURCE_CREATE && base.len > 0) {
+        uint8_t random[MODEL_GENERATED_RANDOM];
+        ke_rand_secure(random, sizeof(random));
+        name = ke_str_c(model_meta_generate_name(base, random, generated));
+        op->is_name_generated = true;
+        cJSON *meta = ke_json_need_object(object, "metadata");
+        if (meta == NULL || !ke_json_set_str(meta, "name", name))
+            return operation_fail_nomem(op);
+    }
+    op->request.name = ke_arena_str(op->arena, name);
+    return op->request.name.ptr != NULL ? KE_OK : operation_fail_nomem(op);
+}
+
+static enum ke_code prepare(struct operation *op, cJSON *object)
+{
+    const struct model_kind *kind = op->kind;
+    if ((kind->set_defaults != NULL && !kind->set_defaults(object)) ||
+        (kind->prepare_create != NULL && !kind->prepare_create(object)) ||
+        !metadata_prepare_create(kind, object, op->request.ns, operation_timestamp(op, 0)))
+        return operation_fail_nomem(op);
+    if (kind->id == MODEL_NAMESPACE && !namespace_prepare(object, true))
+        return operation_fail_nomem(op);
+    if (kind->id == MODEL_POD)
+        return pod_admit_create(op, object);
+    return KE_OK;
+}
+
+static enum ke_code finish(struct operation *op, cJSON *object)
+{
+    model_kind_validate(op->kind, object, NULL, &op->issues);
+    if (op->issues.n_items > 0)
+        return operation_fail_invalid(op, op->request.name);
+    enum ke_code rc = KE_OK;
+    if (op->kind->id == MODEL_SERVICE) {
+        rc = service_alloc_take(op, object, NULL);
+        if (rc != KE_OK)
+            return rc;
+    }
+    struct ke_err err = KE_ERR_INIT;
+    struct registry_object *made = NULL;
+    rc = registry_object_new(op->kind, object, &made, &err);
+    if (rc != KE_OK)
+        return operation_fail_err(op, &err);
+    op->is_created = true;
+    if (!op->request.is_dry_run)
+        return operation_commit(op, REGISTRY_ABSENT, made);
+    ke_auto_object *answer = made;
+    ke_auto_object *there = NULL;
+    rc = operation_current(op, &there);
+    if (rc == KE_OK)
+        return operation_fail_exists(op, op->request.name, false);
+    if (rc != KE_NOT_FOUND)
+        return rc;
+    operation_answer(op, answer);
+    return KE_OK;
+}
+
+enum ke_code operation_create(struct operation *op)
+{
+    if (!op->is_decoded) {
+        enum ke_code rc = operation_decode(op, op->body, NULL);
+        if (rc != KE_OK)
+            return rc;
+        op->is_decoded = true;
+    }
+    enum ke_code rc = check_namespace(op, op->body);
+    if (rc != KE_OK)
+        return rc;
+    struct ke_str rv = ke_json_path_str(op->body, "metadata.resourceVersion");
+    if (op->request.verb == RESOURCE_CREATE && rv.len > 0 && !ke_str_eq_c(rv, "0"))
+        return operation_fail(op, KE_MALFORMED,
+                              "resourceVersion should not be set on objects to be created");
+    rc = namespace_admit_create(op);
+    if (rc != KE_OK)
+        return rc;
+    /* Another attempt starts from the body as it came. */
+    bool may_try_again =
+        op->request.verb != RESOURCE_CREATE || !has_text(op->body, "metadata.name");
+    ke_auto_json *object = may_try_again ? cJSON_Duplicate(op->body, true) : KE_TAKE(op->body);
+    if (object == NULL)
+        return operation_fail_nomem(op);
+    rc = choose_name(op, object);
+    if (rc == KE_OK)
+        rc = prepare(op, object);
+    if (rc == KE_OK)
+        rc = finish(op, object);
+    return rc;
+}

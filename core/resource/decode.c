@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what a client sent to an object of the stored version: kind and apiVersion, types, unknown
+ * fields (an error, a warning or nothing: fieldValidation), conversion. Thread: the operation's.
+ */
+#include "core/model/schema.h"
+#include "core/resource/operation.h"
+
+#define VERSION_TEXT_MAX 320
+
+static enum ke_code check_type(struct operation *op, cJSON *object)
+{
+    char expected_text[VERSION_TEXT_MAX];
+    struct ke_buf expected = KE_BUF_FIXED(expected_text, sizeof(expected_text));
+    model_version_format(op->version, &expected);
+    const char *kind_name = op->kind->kind;
+    struct ke_str kind = ke_json_str(object, "kind");
+    struct ke_str api_version = ke_json_str(object, "apiVersion");
+    bool is_kind_right = kind.len == 0 || ke_str_eq_c(kind, kind_name);
+    bool is_version_right = api_version.len == 0 || ke_str_eq(api_version, ke_buf_str(&expected));
+    if (is_kind_right && is_version_right) {
+        if (!ke_json_set_first(object, "apiVersion", cJSON_CreateStringReference("")) ||
+            !ke_json_set_str(object, "apiVersion", ke_buf_str(&expected)) ||
+            !ke_json_set_first(object, "kind", cJSON_CreateString(kind_name)))
+            return operation_fail_nomem(op);
+        return KE_OK;
+    }
+    if (!is_version_right)
+        return operation_fail(
+            op, KE_MALFORMED,
+            "%.*s in version \"%.*s\" cannot be handled as a %s: no kind \"%.*s\" "
+            "is registered for version \"%.*s\" in scheme "
+            "\"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
+            KE_STR_ARG(kind), KE_STR_ARG(api_version), kind_name, KE_STR_ARG(kind),
+            KE_STR_ARG(api_version));
+    const char *group = op->version->group[0] != '\0' ? op->version->group : "core";
+    return operation_fail(op, KE_MALFORMED,
+                          "%.*s in version \"%s\" cannot be handled as a %s: converting "
+                          "(%s.%.*s) to (%s.%s): unknown conversion",
+                          KE_STR_ARG(kind), op->version->version, kind_name, op->version->version,
+                          KE_STR_ARG(kind), group, kind_name);
+}
+
+/* `unknown field "spec.foo", unknown field "x"` */
+static void join_unknown(const struct model_issues *unknown, struct ke_buf *out)
+{
+    for (size_t i = 0; i < unknown->n_items; i++) {
+        if (i > 0)
+            ke_buf_add_c(out, ", ");
+        ke_buf_add_str(out, unknown->items[i].message);
+    }
+}
+
+static enum ke_code fail_strict(struct operation *op, const struct model_issues *unknown,
+                                const cJSON *patch)
+{
+    ke_auto_buf text = KE_BUF_INIT(64U << 10);
+    join_unknown(unknown, &text);
+    struct ke_str what = ke_buf_str(&text);
+    char version_text[VERSION_TEXT_MAX];
+    struct ke_buf version = KE_BUF_FIXED(version_text, sizeof(version_text));
+    model_version_format(op->version, &version);
+    if (patch == NULL)
+        return operation_fail(op, KE_MALFORMED,
+                              "%s in version \"%s\" cannot be handled as a %s: strict decoding "
+                              "error: %.*s",
+                              op->kind->kind, op->version->version, op->kind->kind,
+                              KE_STR_ARG(what));
+    ke_auto_buf json = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
+    ke_auto_buf quoted = KE_BUF_INIT(2 * LIMIT_REQUEST_BODY_BYTES);
+    ke_json_print(patch, &json);
+    ke_buf_add_json_str(&quoted, ke_buf_str(&json));
+    operation_issue(op, MODEL_ISSUE_INVALID, "patch",
+                    "Invalid value: %.*s: strict decoding error: %.*s",
+                    KE_STR_ARG(ke_buf_str(&quoted)), KE_STR_ARG(what));
+    return operation_fail_invalid(op, (struct ke_str){ NULL, 0 });
+}
+
+static void warn_unknown(struct operation *op, const struct model_issues *unknown)
+{
+    for (size_t i = 0; i < unknown->n_items && op->n_warnings < LIMIT_WARNINGS; i++)
+        op->warnings[op->n_warnings++] = unknown->items[i].message;
+}
+
+enum ke_code operation_decode(struct operation *op, cJSON *object, const cJSON *patch)
+{
+    if (!cJSON_IsObject(object))
+        return operation_fail(op, KE_MALFORMED,
+                              "the object provided is unrecognized (must be of type %s)",
+                              op->kind->kind);
+    enum ke_code rc = check_type(op, object);
+    if (rc != KE_OK)
+        return rc;
+    struct model_issues unknown;
+    model_issues_init(&unknown, op->arena);
+    const struct model_message *message = model_schema_find(ke_str_c(op->version->message));
+    if (message == NULL)
+        return operation_fail(op, KE_BUG, "no schema for %s", op->version->message);
+    struct ke_err err = KE_ERR_INIT;
+    rc = model_schema_normalise(message, object, &unknown, &err);
+    if (rc == KE_MALFORMED)
+        return operation_fail(op, rc, "%s in version \"%s\" cannot be handled as a %s: %s",
+                              op->kind->kind, op->version->version, op->kind->kind, err.msg);
+    if (rc != KE_OK)
+        return operation_fail_err(op, &err);
+    if (unknown.n_items > 0 && op->request.is_strict)
+        return fail_strict(op, &unknown, patch);
+    if (op->request.is_warning && op->n_attempts == 0)
+        warn_unknown(op, &unknown);
+    if (!model_version_to_storage(op->kind, op->version, object))
+        return operation_fail_nomem(op);
+    return KE_OK;
+}

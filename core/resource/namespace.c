@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Namespaces: an object needs one that exists and is not being emptied; some may not be deleted;
+ * each carries its own name as a label and the finalizer that the namespace controller takes off.
+ * Source: apiserver plugin/namespace/lifecycle, registry/core/namespace/strategy.go.
+ * Thread: the operation's.
+ */
+#include "core/resource/operation.h"
+
+#define LABEL_NAME     "kubernetes.io/metadata.name"
+#define SPEC_FINALIZER "kubernetes"
+
+static const char *const immortal[] = { "default", "kube-system", "kube-public" };
+
+static bool is_terminating(const struct registry_object *ns)
+{
+    struct ke_str phase = model_pairs_get(ns->fields, ns->n_fields, KE_STR("status.phase"));
+    return ke_str_eq_c(phase, "Terminating");
+}
+
+enum ke_code namespace_admit_create(struct operation *op)
+{
+    if (!op->kind->is_namespaced)
+        return KE_OK;
+    struct ke_str ns = op->request.ns;
+    const struct model_kind *kind = model_kind_by_id(MODEL_NAMESPACE);
+    ke_auto_object *object = NULL;
+    struct ke_str key = { NULL, 0 };
+    struct ke_err err = KE_ERR_INIT;
+    enum ke_code rc =
+        ns.len > 0 ? operation_key(op, kind, (struct ke_str){ NULL, 0 }, ns, &key) : KE_NOT_FOUND;
+    if (rc == KE_OK)
+        rc = registry_get(op->store->registry, key, &object, &err);
+    if (rc == KE_NOT_FOUND)
+        return operation_fail_not_found(op, kind, ns);
+    if (rc != KE_OK)
+        return operation_fail_err(op, &err);
+    if (!is_terminating(object))
+        return KE_OK;
+    op->cause_reason = KE_STR("NamespaceTerminating");
+    op->cause_message =
+        ke_arena_fmt(op->arena, "namespace %.*s is being terminated", KE_STR_ARG(ns));
+    op->cause_field = KE_STR("metadata.namespace");
+    return operation_fail_forbidden(op, ke_json_path_str(op->body, "metadata.name"),
+                                    "unable to create new content in namespace %.*s because it is "
+                                    "being terminated",
+                                    KE_STR_ARG(ns));
+}
+
+enum ke_code namespace_admit_delete(struct operation *op)
+{
+    if (op->kind->id != MODEL_NAMESPACE)
+        return KE_OK;
+    for (size_t i = 0; i < KE_ARRAY_LEN(immortal); i++) {
+        if (ke_str_eq_c(op->request.name, immortal[i]))
+            return operation_fail_forbidden(op, op->request.name,
+                                            "this namespace may not be deleted");
+    }
+    return KE_OK;
+}
+
+static bool add_spec_finalizer(cJSON *object)
+{
+    cJSON *spec = ke_json_need_object(object, "spec");
+    cJSON *list = spec != NULL ? ke_json_need_array(spec, "finalizers") : NULL;
+    if (list == NULL)
+        return false;
+    const cJSON *it;
+    cJSON_ArrayForEach(it, list) {
+        if (ke_str_eq_c(ke_json_value_str(it), SPEC_FINALIZER))
+            return true;
+    }
+    cJSON *item = cJSON_CreateString(SPEC_FINALIZER);
+    if (item == NULL || !cJSON_AddItemToArray(list, item)) {
+        cJSON_Delete(item);
+        return false;
+    }
+    return true;
+}
+
+bool namespace_prepare(cJSON *object, bool is_create)
+{
+    cJSON *meta = ke_json_need_object(object, "metadata");
+    cJSON *labels = meta != NULL ? ke_json_need_object(meta, "labels") : NULL;
+    if (labels == NULL || !ke_json_set_str(labels, LABEL_NAME, ke_json_str(meta, "name")))
+        return false;
+    return !is_create || add_spec_finalizer(object);
+}
+
+bool namespace_is_empty_of_finalizers(const cJSON *object)
+{
+    const cJSON *list = ke_json_path(object, "spec.finalizers");
+    return list == NULL || list->child == NULL;
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver of writes: makes the operation, runs its verb, commits, tries again after a conflict
+ * where the verb allows it, and answers once. Threads: the caller's until the commit, then the
+ * registry's writer, where nothing here blocks.
+ */
+#include "core/resource/operation.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void operation_discard(struct operation *op)
+{
+    if (op == NULL)
+        return;
+    service_claim_settle(op->claim);
+    registry_object_unref(op->answer);
+    cJSON_Delete(op->body);
+    ke_arena_free(op->arena);
+    free(op);
+}
+
+static void fill_failure(const struct operation *op, struct resource_reply *reply)
+{
+    reply->err.code = reply->code;
+    reply->message = op->message;
+    snprintf(reply->err.msg, sizeof(reply->err.msg), "%.*s", KE_STR_ARG(op->message));
+    reply->detail_name = op->detail_name;
+    reply->detail_group = op->detail_group;
+    reply->detail_kind = op->detail_kind;
+    reply->issues = op->has_issues ? &op->issues : NULL;
+    reply->cause_reason = op->cause_reason;
+    reply->cause_message = op->cause_message;
+    reply->cause_field = op->cause_field;
+    reply->retry_after_s = op->retry_after_s;
+}
+
+static void operation_answer_failure(struct operation *op, enum ke_code code)
+{
+    struct resource_reply reply = { .code = code,
+                                    .warnings = op->warnings,
+                                    .n_warnings = op->n_warnings };
+    fill_failure(op, &reply);
+    op->done(op->ctx, &reply);
+    operation_discard(op);
+}
+
+void operation_answer(struct operation *op, struct registry_object *object)
+{
+    struct resource_reply reply = { .code = KE_OK,
+                                    .object = object,
+                                    .is_created = op->is_created,
+                                    .is_deleted = op->is_deleted,
+                                    .warnings = op->warnings,
+                                    .n_warnings = op->n_warnings };
+    op->done(op->ctx, &reply);
+    operation_discard(op);
+}
+
+enum ke_code operation_key(struct operation *op, const struct model_kind *kind, struct ke_str ns,
+                           struct ke_str name, struct ke_str *out)
+{
+    ke_auto_buf key = KE_BUF_INIT(LIMIT_KEY_BYTES);
+    model_kind_key(kind, ns, name, &key);
+    if (key.failed == KE_TOO_LARGE)
+        return operation_fail(op, KE_MALFORMED, "the name is too long");
+    struct ke_str copy = ke_arena_str(op->arena, ke_buf_str(&key));
+    if (key.failed != KE_OK || copy.ptr == NULL)
+        return operation_fail_nomem(op);
+    *out = copy;
+    return KE_OK;
+}
+
+enum ke_code operation_current(struct operation *op, struct registry_object **out)
+{
+    struct ke_str key = { NULL, 0 };
+    enum ke_code rc = operation_key(op, op->kind, op->request.ns, op->request.name, &key);
+    if (rc != KE_OK)
+        return rc;
+    struct ke_err err = KE_ERR_INIT;
+    rc = registry_get(op->store->registry, key, out, &err);
+    if (rc != KE_OK && rc != KE_NOT_FOUND)
+        return operation_fail_err(op, &err);
+    return rc;
+}
+
+struct ke_str operation_timestamp(struct operation *op, int64_t plus_s)
+{
+    const struct ke_clock *clock = op->store->clock;
+    char text[64];
+    struct ke_buf buf = KE_BUF_FIXED(text, sizeof(text));
+    ke_time_format_s(clock->wall_us(clock->ctx) / 1000000 + plus_s, &buf);
+    return ke_arena_str(op->arena, ke_buf_str(&buf));
+}
+
+/* ---- commit */
+
+static bool can_try_again(const struct operation *op, enum ke_code code)
+{
+    if (op->n_attempts >= OPERATION_ATTEMPTS)
+        return false;
+    if (op->request.verb == RESOURCE_CREATE || op->is_created)
+        return code == KE_EXISTS && (op->is_name_generated || op->request.verb != RESOURCE_CREATE);
+    return (code == KE_CONFLICT || code == KE_NOT_FOUND) && !op->is_conditional;
+}
+
+static enum ke_code fail_exists(struct operation *op)
+{
+    ke_auto_object *there = NULL;
+    struct ke_str key = { NULL, 0 };
+    struct ke_err err = KE_ERR_INIT;
+    bool is_deleting = false;
+    if (operation_key(op, op->kind, op->request.ns, op->request.name, &key) == KE_OK &&
+        registry_get(op->store->registry, key, &there, &err) == KE_OK) {
+        ke_auto_json *json = registry_object_parse(there);
+        is_deleting = ke_json_path_str(json, "metadata.deletionTimestamp").len > 0;
+    }
+    return operation_fail_exists(op, op->request.name, is_deleting);
+}
+
+static enum ke_code fail_commit(struct operation *op, const struct registry_result *result)
+{
+    if (result->code == KE_EXISTS)
+        return fail_exists(op);
+    if (result->code == KE_CONFLICT)
+        return operation_fail_modified(op);
+    if (result->code == KE_NOT_FOUND)
+        return operation_fail_not_found(op, op->kind, op->request.name);
+    if (result->code != KE_LIMIT)
+        return operation_fail_err(op, &result->err);
+    op->retry_after_s = 1;
+    return operation_fail(op, KE_LIMIT,
+                          "Too many requests, please try again later: the commit queue is full");
+}
+
+static void commit_done(void *ctx, const struct registry_result *result)
+{
+    struct operation *op = ctx;
+    service_claim_settle(op->claim);
+    op->claim = NULL;
+    if (result->code == KE_OK) {
+        if (op->answer != NULL)
+            registry_object_set_revision(op->answer, result->revision);
+        struct registry_object *stored = result->n_objects > 0 ? result->objects[0] : NULL;
+        operation_answer(op, op->answer != NULL ? op->answer : stored);
+        return;
+    }
+    if (can_try_again(op, result->code)) {
+        op->n_attempts++;
+        operation_run(op);
+        return;
+    }
+    operation_answer_failure(op, fail_commit(op, result));
+}
+
+enum ke_code operation_commit(struct operation *op, int64_t expected,
+                              struct registry_object *object)
+{
+    struct registry_op change = { .expected = expected, .object = object };
+    enum ke_code rc = operation_key(op, op->kind, op->request.ns, op->request.name, &change.key);
+    if (rc != KE_OK) {
+        registry_object_unref(object);
+        return rc;
+    }
+    registry_commit(op->store->registry, &change, 1, commit_done, op);
+    return KE_OK;
+}
+
+/* ---- run */
+
+static void forget_attempt(struct operation *op)
+{
+    registry_object_unref(op->answer);
+    op->answer = NULL;
+    op->is_created = false;
+    op->is_deleted = false;
+    op->has_issues = false;
+    model_issues_init(&op->issues, op->arena);
+}
+
+void operation_run(struct operation *op)
+{
+    forget_attempt(op);
+    enum ke_code rc = KE_BUG;
+    switch (op->request.verb) {
+    case RESOURCE_CREATE:
+        rc = operation_create(op);
+        break;
+    case RESOURCE_UPDATE:
+        rc = operation_update(op);
+        break;
+    case RESOURCE_PATCH:
+        rc = operation_patch(op);
+        break;
+    case RESOURCE_DELETE:
+        rc = operation_delete(op);
+        break;
+    case RESOURCE_DELETE_COLLECTION:
+        rc = operation_delete_collection(op);
+        break;
+    }
+    if (rc != KE_OK)
+        operation_answer_failure(op, rc);
+}
+
+static unsigned needed_verb(enum resource_verb verb)
+{
+    switch (verb) {
+    case RESOURCE_CREATE:
+        return MODEL_VERB_CREATE;
+    case RESOURCE_UPDATE:
+        return MODEL_VERB_UPDATE;
+    case RESOURCE_PATCH:
+        return MODEL_VERB_PATCH;
+    case RESOURCE_DELETE:
+        return MODEL_VERB_DELETE;
+    case RESOURCE_DELETE_COLLECTION:
+        return MODEL_VERB_DELETECOLLECTION;
+    }
+    return 0;
+}
+
+/* Which part is written, and may it be written by this verb? */
+static enum ke_code find_part(struct operation *op)
+{
+    struct ke_str name = op->request.subresource;
+    unsigned verbs = op->kind->verbs;
+    if (name.len > 0) {
+        const struct model_subresource *sub = model_kind_subresource(op->kind, name);
+        bool is_known = true;
+        if (ke_str_eq_c(name, "status"))
+            op->part = OPERATION_STATUS;
+        else if (ke_str_eq_c(name, "finalize"))
+            op->part = OPERATION_FINALIZE;
+        else
+            is_known = false;
+        if (sub == NULL || !is_known)
+            return operation_fail(op, KE_NOT_FOUND,
+                                  "the server could not find the requested resource");
+        verbs = sub->verbs;
+    }
+    if ((verbs & needed_verb(op->request.verb)) == 0)
+        return operation_fail(op, KE_METHOD,
+                              "the server does not allow this method on the requested resource");
+    return KE_OK;
+}
+
+/* The request outlives the caller's memory: retries run on the writer's thread. */
+static bool copy_texts(struct operation *op)
+{
+    struct ke_str *texts[] = { &op->request.ns,
+                               &op->request.name,
+                               &op->request.subresource,
+                               &op->request.user,
+                               &op->request.field_manager,
+                               &op->request.precondition_uid,
+                               &op->request.precondition_rv,
+                               &op->request.label_selector,
+                               &op->request.field_selector };
+    for (size_t i = 0; i < KE_ARRAY_LEN(texts); i++) {
+        *texts[i] = ke_arena_str(op->arena, *texts[i]);
+        if (texts[i]->ptr == NULL)
+            return false;
+    }
+    return true;
+}
+
+static struct operation *operation_new(struct resource_store *store,
+                                       const struct resource_request *request)
+{
+    struct operation *op = ke_alloc(sizeof(*op));
+    if (op == NULL)
+        return NULL;
+    op->store = store;
+    op->request = *request;
+    op->request.body = NULL;
+    op->kind = request->kind;
+    op->version = request->version != NULL ? request->version : &request->kind->versions[0];
+    op->arena = ke_arena_new(LIMIT_OPERATION_BYTES);
+    if (op->arena == NULL || !copy_texts(op)) {
+        operation_discard(op);
+        return NULL;
+    }
+    return op;
+}
+
+void resource_submit(struct resource_store *store, struct resource_request *request,
+                     resource_done_fn *done, void *ctx)
+{
+    struct operation *op = operation_new(store, request);
+    if (op == NULL) {
+        struct resource_reply reply = { .code = KE_NOMEM, .message = KE_STR("out of memory") };
+        (void)ke_fail(&reply.err, KE_NOMEM, "out of memory");
+        cJSON_Delete(request->body);
+        request->body = NULL;
+        done(ctx, &reply);
+        return;
+    }
+    op->done = done;
+    op->ctx = ctx;
+    op->body = request->body;
+    request->body = NULL;
+    model_issues_init(&op->issues, op->arena);
+    enum ke_code rc = find_part(op);
+    if (rc != KE_OK)
+        operation_answer_failure(op, rc);
+    else
+        operation_run(op);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_RESOURCE_OPERATION_H
+#define CORE_RESOURCE_OPERATION_H
+/*
+ * One write on its way: what was asked, what was found out, and what is to be answered. Made by
+ * resource_submit, freed when it is answered. A step either returns an error (the driver answers
+ * it) or KE_OK, and then the operation was answered or handed to the registry: the step must not
+ * touch it any more. One thread at a time: the caller's, then the writer's.
+ */
+#include <cjson/cJSON.h>
+
+#include "core/base/json.h"
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "core/model/views.h"
+#include "core/resource/resource.h"
+#include "core/resource/service_alloc.h"
+
+#define OPERATION_ATTEMPTS 5 /* of a patch or an unconditional write that meets a conflict */
+
+struct resource_store {
+    struct watch_hub *hub;       /* borrowed */
+    struct registry *registry;   /* borrowed */
+    struct service_alloc *alloc; /* owned */
+    const struct ke_clock *clock;
+};
+
+/* Which part of an object a write may change. */
+enum operation_part { OPERATION_MAIN, OPERATION_STATUS, OPERATION_FINALIZE };
+
+struct operation {
+    struct resource_store *store;
+    struct ke_arena *arena;
+    struct resource_request request; /* texts live in arena; body is in op->body */
+    const struct model_kind *kind;
+    const struct model_version *version; /* of body and patch */
+    enum operation_part part;
+    cJSON *body;         /* the object (after decoding of the stored version) or the patch */
+    bool is_decoded;     /* body */
+    bool is_conditional; /* the caller named a revision: a conflict is the answer */
+    unsigned n_attempts; /* that met a conflict or a taken name */
+    bool is_name_generated;
+    struct service_claim *claim; /* addresses and ports held until the commit is known */
+    /* what the answer says when the commit succeeds */
+    bool is_created;
+    bool is_deleted;
+    struct registry_object *answer; /* instead of what the registry returns; NULL: that */
+    /* failure */
+    struct model_issues issues;
+    bool has_issues; /* they are the causes */
+    struct ke_str message;
+    struct ke_str detail_name, detail_group, detail_kind;
+    struct ke_str cause_reason, cause_message, cause_field;
+    uint32_t retry_after_s;
+    struct ke_str warnings[LIMIT_WARNINGS];
+    size_t n_warnings;
+    resource_done_fn *done;
+    void *ctx;
+};
+
+/* ---- operation.c */
+/* Runs the verb from the start; answers failures. op is gone or waiting when it returns. */
+void operation_run(struct operation *op);
+/* Frees it unanswered; NULL is fine. */
+void operation_discard(struct operation *op);
+/* Answers with object (borrowed). */
+void operation_answer(struct operation *op, struct registry_object *object);
+/*
+ * Commits one change of the object of this operation; object given, NULL deletes. The answer, or
+ * another attempt after a conflict, follows on the writer's thread.
+ */
+enum ke_code operation_commit(struct operation *op, int64_t expected,
+                              struct registry_object *object) KE_MUST_CHECK;
+/* The key of kind, ns and name in the arena; KE_TOO_LARGE, KE_NOMEM. */
+enum ke_code operation_key(struct operation *op, const struct model_kind *kind, struct ke_str ns,
+                           struct ke_str name, struct ke_str *out) KE_MUST_CHECK;
+/* What is stored under the request's name; KE_NOT_FOUND leaves no message. */
+enum ke_code operation_current(struct operation *op, struct registry_object **out) KE_MUST_CHECK;
+/* Whole seconds as objects carry them, in the arena. */
+struct ke_str operation_timestamp(struct operation *op, int64_t plus_s);
+
+/* ---- failures (failure.c): each records the message and returns the code. */
+enum ke_code operation_fail(struct operation *op, enum ke_code code, const char *fmt, ...)
+    KE_PRINTF(3, 4);
+enum ke_code operation_fail_nomem(struct operation *op);
+enum ke_code operation_fail_err(struct operation *op, const struct ke_err *err);
+enum ke_code operation_fail_not_found(struct operation *op, const struct model_kind *kind,
+                                      struct ke_str name);
+enum ke_code operation_fail_exists(struct operation *op, struct ke_str name, bool is_deleting);
+/* "Operation cannot be fulfilled on configmaps "a": REASON". */
+enum ke_code operation_fail_conflict(struct operation *op, const char *fmt, ...) KE_PRINTF(2, 3);
+enum ke_code operation_fail_modified(struct operation *op);
+/* `configmaps "a" is forbidden: REASON`. */
+enum ke_code operation_fail_forbidden(struct operation *op, struct ke_str name, const char *fmt,
+                                      ...) KE_PRINTF(3, 4);
+/* From op->issues: `Deployment.apps "d" is invalid: ...`. */
+enum ke_code operation_fail_invalid(struct operation *op, struct ke_str name);
+void operation_issue(struct operation *op, enum model_issue_type type, const char *field,
+                     const char *fmt, ...) KE_PRINTF(4, 5);
+
+/* ---- verbs */
+enum ke_code operation_create(struct operation *op) KE_MUST_CHECK;
+enum ke_code operation_update(struct operation *op) KE_MUST_CHECK;
+enum ke_code operation_patch(struct operation *op) KE_MUST_CHECK;
+enum ke_code operation_delete(struct operation *op) KE_MUST_CHECK;
+enum ke_code operation_delete_collection(struct operation *op) KE_MUST_CHECK;
+/* The common end of update and patch: object (given, stored version) replaces current. */
+enum ke_code operation_replace(struct operation *op, struct registry_object *current,
+                               cJSON *object) KE_MUST_CHECK;
+
+/* ---- decode.c */
+/* Checks kind and apiVersion, types and unknown fields, and converts to the stored version. */
+enum ke_code operation_decode(struct operation *op, cJSON *object,
+                              const cJSON *patch) KE_MUST_CHECK;
+
+/* ---- admission of single kinds */
+enum ke_code namespace_admit_create(struct operation *op) KE_MUST_CHECK; /* is ns open? */
+bool namespace_prepare(cJSON *object, bool is_create) KE_MUST_CHECK;
+enum ke_code namespace_admit_delete(struct operation *op) KE_MUST_CHECK;
+bool namespace_is_empty_of_finalizers(const cJSON *object);
+enum ke_code pod_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
+
+#endif
