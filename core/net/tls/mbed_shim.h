@@ -95,10 +95,18 @@ static inline int mbed_set_handshake_cert(mbedtls_ssl_context *ssl, mbedtls_x509
     return 0;
 }
 
-/* Signature of the function that looks a session up in the cache: arguments are the same but for
- * the id, which 2.28 takes from the session. */
+/* Signatures of the functions of the session cache: the same but for the id, which 2.28 takes from
+ * the session. */
 #    define MBED_CACHE_GET_PARAMS void *cache, mbedtls_ssl_session *session
-#    define MBED_CACHE_GET_ARGS   session
+#    define MBED_CACHE_SET_PARAMS void *cache, const mbedtls_ssl_session *session
+#    define MBED_CACHE_ARGS       session
+
+/* Tickets of TLS 1.3 do not carry the client's certificate: a session taken up would be anonymous.
+ */
+static inline void mbed_conf_keep_client_certs(mbedtls_ssl_config *conf)
+{
+    (void)conf;
+}
 
 static inline bool mbed_is_new_ticket(int ret)
 {
@@ -169,7 +177,14 @@ static inline int mbed_set_handshake_cert(mbedtls_ssl_context *ssl, mbedtls_x509
 
 #    define MBED_CACHE_GET_PARAMS                                                                  \
         void *cache, const unsigned char *id, size_t id_len, mbedtls_ssl_session *session
-#    define MBED_CACHE_GET_ARGS id, id_len, session
+#    define MBED_CACHE_SET_PARAMS                                                                  \
+        void *cache, const unsigned char *id, size_t id_len, const mbedtls_ssl_session *session
+#    define MBED_CACHE_ARGS id, id_len, session
+
+static inline void mbed_conf_keep_client_certs(mbedtls_ssl_config *conf)
+{
+    mbedtls_ssl_conf_new_session_tickets(conf, 0);
+}
 
 /* A TLS 1.3 server sent a ticket: not data, the session can be saved now. */
 static inline bool mbed_is_new_ticket(int ret)
