@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a fuzz target over every file of a corpus folder: the committed corpus is a unit test of every build. */
+/* Runs a fuzz target over every file of a corpus folder: the committed corpus is a unit test of
+ * every build. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
