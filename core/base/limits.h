@@ -19,6 +19,8 @@
 #define LIMIT_COMMIT_QUEUE         4096
 #define LIMIT_COMMIT_GROUP         512
 #define LIMIT_PATCH_OPS            10000
+#define LIMIT_PATCH_STEPS          (20U << 20) /* members and elements that a patch walks over */
+#define LIMIT_PATCH_LIST           4096        /* directives in a list, names in one */
 #define LIMIT_LABEL_SELECTOR_BYTES 16384
 #define LIMIT_ISSUE_TEXT_BYTES     (4U << 20) /* one problem of an object, its value quoted */
 #define LIMIT_ANNOTATIONS_BYTES    (256U << 10)
