@@ -10,7 +10,12 @@
 
 struct endpoint_derive;
 
-/* table returned by endpoint_derive_table; both freed by endpoint_derive_free after stop. */
+/*
+ * hub: borrowed, must outlive it. The table is there from new on, for consumers to be made; it is
+ * synced once the thread has listed everything. stop joins the thread and ends all awaits. free,
+ * after stop and after all consumers were freed, frees the table too.
+ * Errors: KE_NOMEM, KE_IO.
+ */
 enum ke_code endpoint_derive_new(struct watch_hub *hub, struct ke_str node_name,
                                  struct endpoint_derive **out, struct ke_err *err) KE_MUST_CHECK;
 enum ke_code endpoint_derive_start(struct endpoint_derive *derive,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table as its readers see it: lookups, addresses that two services claim, walks. */
-#include "core/endpoint/table.h"
-
 #include <stdio.h>
+
+#include "core/endpoint/table.h"
 #include "test/support/base/test.h"
 #include "test/support/endpoint_objects.h"
 
