@@ -36,6 +36,10 @@ struct ingress_options {
     struct watch_hub *hub; /* borrowed, as are the next two */
     struct endpoint_table *table;
     struct report *report;
+    /* Appends who holds a port ("nginx (pid 12)"); may be NULL. Any thread. */
+    bool (*find_holder)(void *ctx, enum ke_proto proto, const struct ke_endpoint *at,
+                        struct ke_buf *out);
+    void *ctx;
 };
 
 enum ke_code ingress_new(const struct ingress_options *options, struct ingress **out,
