@@ -16,23 +16,27 @@ struct http_client_target {
     struct ke_str host;    /* name or address, for TCP and Host */
     uint16_t port;
     struct tls_context *tls; /* NULL: plain */
-    int timeout_ms;          /* of connect and of each read */
+    int timeout_ms;          /* of connect, of each read and each write; 0: none */
 };
 
 struct http_client_request {
     struct ke_str method, path;         /* path with query */
     struct ke_str content_type, accept; /* may be empty */
+    struct ke_str authorization;        /* value of the field, e.g. "Bearer x"; may be empty */
     struct ke_str body;
 };
 
 /*
- * Whole answer into *body (its ceiling holds). Errors: KE_UNAVAILABLE (no connection), KE_TIMEOUT,
- * KE_MALFORMED, KE_TOO_LARGE. *status is the HTTP status also when it is an error status.
+ * Whole answer appended to *body (its ceiling holds). Errors: KE_UNAVAILABLE (no connection, or it
+ * ended before the answer did), KE_TIMEOUT, KE_MALFORMED (the answer, or a request that cannot be
+ * sent), KE_TOO_LARGE, KE_DENIED (the server's certificate), KE_NOMEM. *status is the HTTP status
+ * also when it is an error status; set when the head has come, whatever happens to the body.
  */
 enum ke_code http_client_call(const struct http_client_target *target,
                               const struct http_client_request *request, unsigned *status,
                               struct ke_buf *body, struct ke_err *err) KE_MUST_CHECK;
-/* Pieces of the body as they come (watches); fn returns false to stop. */
+/* Pieces of the body as they come (watches); fn returns false to stop, which is KE_OK. *status is
+ * set before the first. */
 typedef bool http_client_piece_fn(void *ctx, struct ke_str piece);
 enum ke_code http_client_stream(const struct http_client_target *target,
                                 const struct http_client_request *request, unsigned *status,
