@@ -16,6 +16,7 @@
 #define LIMIT_HISTORY_BYTES        (16U << 20)
 #define LIMIT_HISTORY_MS           (5 * 60 * 1000)
 #define LIMIT_REVISION_BLOCK       10000
+#define LIMIT_REGISTRY_BYTES       (2ULL << 30) /* the file's ceiling */
 #define LIMIT_COMMIT_QUEUE         4096
 #define LIMIT_COMMIT_GROUP         512
 #define LIMIT_PATCH_OPS            10000

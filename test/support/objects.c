@@ -50,7 +50,7 @@ const char *test_object_value(const struct registry_object *object)
     return value;
 }
 
-struct registry_object *test_get(struct registry *registry, const char *key)
+struct registry_object *test_object_get(struct registry *registry, const char *key)
 {
     struct ke_err err = KE_ERR_INIT;
     struct registry_object *object = NULL;
@@ -59,7 +59,7 @@ struct registry_object *test_get(struct registry *registry, const char *key)
     return object;
 }
 
-int64_t test_put(struct registry *registry, struct registry_object *object)
+int64_t test_object_put(struct registry *registry, struct registry_object *object)
 {
     struct ke_err err = KE_ERR_INIT;
     int64_t revision = 0;
@@ -70,7 +70,7 @@ int64_t test_put(struct registry *registry, struct registry_object *object)
     return revision;
 }
 
-int64_t test_delete(struct registry *registry, const char *key)
+int64_t test_object_delete(struct registry *registry, const char *key)
 {
     struct ke_err err = KE_ERR_INIT;
     int64_t revision = 0;
@@ -80,8 +80,8 @@ int64_t test_delete(struct registry *registry, const char *key)
     return revision;
 }
 
-enum ke_code test_commit(struct registry *registry, const char *key, int64_t expected,
-                         struct registry_object *object)
+enum ke_code test_object_commit(struct registry *registry, const char *key, int64_t expected,
+                                struct registry_object *object)
 {
     struct ke_err err = KE_ERR_INIT;
     struct registry_op op = { .key = ke_str_c(key), .expected = expected, .object = object };

@@ -13,13 +13,13 @@ struct registry_object *test_object_json(enum model_kind_id kind, const char *js
 /* data.value of an object; "" when it has none. Terminated; valid until the next call. */
 const char *test_object_value(const struct registry_object *object);
 /* Returned: a reference; NULL: not there. */
-struct registry_object *test_get(struct registry *registry, const char *key);
+struct registry_object *test_object_get(struct registry *registry, const char *key);
 
 /* Commits one op and waits; the revision. */
-int64_t test_put(struct registry *registry, struct registry_object *object);
-int64_t test_delete(struct registry *registry, const char *key);
+int64_t test_object_put(struct registry *registry, struct registry_object *object);
+int64_t test_object_delete(struct registry *registry, const char *key);
 /* The code of a commit of one op. object given; NULL: delete. */
-enum ke_code test_commit(struct registry *registry, const char *key, int64_t expected,
-                         struct registry_object *object);
+enum ke_code test_object_commit(struct registry *registry, const char *key, int64_t expected,
+                                struct registry_object *object);
 
 #endif

@@ -3,7 +3,9 @@
 #include "test/support/registries.h"
 
 #include "core/base/mem.h"
+#include "store/sqlite/sqlite_registry.h"
 #include "test/support/mem_registry.h"
+#include "test/support/tmpdir.h"
 
 typedef struct registry *open_fn(void);
 
@@ -14,11 +16,28 @@ static struct registry *open_memory(void)
     return mem_registry_new(&options, &err);
 }
 
+static struct test_tmpdir tmpdir;
+
+static struct registry *open_sqlite(void)
+{
+    struct ke_err err = KE_ERR_INIT;
+    struct sqlite_registry_options options = { .history_bytes = TEST_HISTORY_BYTES };
+    struct registry *registry = NULL;
+    test_tmpdir_make(&tmpdir);
+    if (sqlite_registry_open(test_tmpdir_path(&tmpdir, "registry.db"), &options, &registry, &err) !=
+        KE_OK) {
+        print_error("%s\n", err.msg);
+        return NULL;
+    }
+    return registry;
+}
+
 static const struct {
     const char *name;
     open_fn *open;
 } implementations[] = {
     { "memory", open_memory },
+    { "sqlite", open_sqlite },
 };
 
 static open_fn *current_open;
@@ -32,6 +51,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     registry_free(*state);
+    test_tmpdir_remove(&tmpdir);
     return 0;
 }
 

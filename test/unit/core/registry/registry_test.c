@@ -43,9 +43,9 @@ static const char *list_text(struct registry *registry, const char *prefix, int6
 static void what_is_put_is_got_with_its_revision(void **state)
 {
     struct registry *registry = *state;
-    assert_null(test_get(registry, CM("a")));
-    int64_t revision = test_put(registry, config("a", "1"));
-    ke_auto_object *object = test_get(registry, CM("a"));
+    assert_null(test_object_get(registry, CM("a")));
+    int64_t revision = test_object_put(registry, config("a", "1"));
+    ke_auto_object *object = test_object_get(registry, CM("a"));
     assert_non_null(object);
     assert_int_equal(object->revision, revision);
     assert_string_equal(test_object_value(object), "1");
@@ -58,8 +58,8 @@ static void revisions_grow_strictly_and_begin_above_zero(void **state)
     int64_t last = registry_revision(registry);
     assert_true(last > 0);
     for (int i = 0; i < 100; i++) {
-        int64_t revision =
-            i % 3 == 2 ? test_delete(registry, CM("a")) : test_put(registry, config("a", "x"));
+        int64_t revision = i % 3 == 2 ? test_object_delete(registry, CM("a"))
+                                      : test_object_put(registry, config("a", "x"));
         assert_true(revision > last);
         last = revision;
     }
@@ -68,25 +68,27 @@ static void revisions_grow_strictly_and_begin_above_zero(void **state)
 static void expectations_are_checked(void **state)
 {
     struct registry *registry = *state;
-    assert_int_equal(test_commit(registry, CM("a"), 5, config("a", "1")), KE_NOT_FOUND);
-    assert_int_equal(test_commit(registry, CM("a"), REGISTRY_ANY, NULL), KE_NOT_FOUND);
-    assert_int_equal(test_commit(registry, CM("a"), REGISTRY_ABSENT, config("a", "1")), KE_OK);
+    assert_int_equal(test_object_commit(registry, CM("a"), 5, config("a", "1")), KE_NOT_FOUND);
+    assert_int_equal(test_object_commit(registry, CM("a"), REGISTRY_ANY, NULL), KE_NOT_FOUND);
+    assert_int_equal(test_object_commit(registry, CM("a"), REGISTRY_ABSENT, config("a", "1")),
+                     KE_OK);
     int64_t first = registry_revision(registry);
-    assert_int_equal(test_commit(registry, CM("a"), REGISTRY_ABSENT, config("a", "2")), KE_EXISTS);
-    assert_int_equal(test_commit(registry, CM("a"), first, config("a", "2")), KE_OK);
-    assert_int_equal(test_commit(registry, CM("a"), first, config("a", "3")), KE_CONFLICT);
-    assert_int_equal(test_commit(registry, CM("a"), first, NULL), KE_CONFLICT);
-    ke_auto_object *object = test_get(registry, CM("a"));
+    assert_int_equal(test_object_commit(registry, CM("a"), REGISTRY_ABSENT, config("a", "2")),
+                     KE_EXISTS);
+    assert_int_equal(test_object_commit(registry, CM("a"), first, config("a", "2")), KE_OK);
+    assert_int_equal(test_object_commit(registry, CM("a"), first, config("a", "3")), KE_CONFLICT);
+    assert_int_equal(test_object_commit(registry, CM("a"), first, NULL), KE_CONFLICT);
+    ke_auto_object *object = test_object_get(registry, CM("a"));
     assert_string_equal(test_object_value(object), "2");
-    assert_int_equal(test_commit(registry, CM("a"), object->revision, NULL), KE_OK);
-    assert_null(test_get(registry, CM("a")));
+    assert_int_equal(test_object_commit(registry, CM("a"), object->revision, NULL), KE_OK);
+    assert_null(test_object_get(registry, CM("a")));
 }
 
 static void batch_is_done_whole_or_not_at_all(void **state)
 {
     struct registry *registry = *state;
     struct ke_err err = KE_ERR_INIT;
-    (void)test_put(registry, config("c", "old"));
+    (void)test_object_put(registry, config("c", "old"));
     int64_t before = registry_revision(registry);
     struct registry_op ops[] = {
         { KE_STR(CM("a")), REGISTRY_ABSENT, config("a", "1") },
@@ -197,11 +199,11 @@ static void observer_is_told_in_order_before_the_answer(void **state)
 static void prefixes_end_at_their_slash(void **state)
 {
     struct registry *registry = *state;
-    (void)test_put(registry, test_object(MODEL_POD, "ns", "a", "pod"));
-    (void)test_put(registry, test_object(MODEL_POD, "ns", "ab", "pod2"));
-    (void)test_put(registry, test_object(MODEL_POD, "ns2", "a", "other"));
-    (void)test_put(registry, test_object(MODEL_SERVICE, "ns", "a", "service"));
-    (void)test_put(registry, test_object(MODEL_ENDPOINTS, "ns", "a", "endpoints"));
+    (void)test_object_put(registry, test_object(MODEL_POD, "ns", "a", "pod"));
+    (void)test_object_put(registry, test_object(MODEL_POD, "ns", "ab", "pod2"));
+    (void)test_object_put(registry, test_object(MODEL_POD, "ns2", "a", "other"));
+    (void)test_object_put(registry, test_object(MODEL_SERVICE, "ns", "a", "service"));
+    (void)test_object_put(registry, test_object(MODEL_ENDPOINTS, "ns", "a", "endpoints"));
     assert_string_equal(list_text(registry, "/registry/pods/ns/", 0, "", 0), "a=pod ab=pod2");
     assert_string_equal(list_text(registry, "/registry/pods/", 0, "", 0), "a=pod ab=pod2 a=other");
     assert_string_equal(list_text(registry, "/registry/pods/ns/a", 0, "", 0), "a=pod");
@@ -217,13 +219,13 @@ static void list_at_a_revision_shows_what_was(void **state)
 {
     struct registry *registry = *state;
     const char *prefix = "/registry/configmaps/";
-    int64_t r1 = test_put(registry, config("b", "1"));
-    int64_t r2 = test_put(registry, config("a", "1"));
-    int64_t r3 = test_put(registry, config("b", "2"));
-    int64_t r4 = test_delete(registry, CM("a"));
-    int64_t r5 = test_put(registry, config("c", "1"));
-    int64_t r6 = test_put(registry, config("a", "2"));
-    (void)test_put(registry, test_object(MODEL_SECRET, "ns", "a", "no"));
+    int64_t r1 = test_object_put(registry, config("b", "1"));
+    int64_t r2 = test_object_put(registry, config("a", "1"));
+    int64_t r3 = test_object_put(registry, config("b", "2"));
+    int64_t r4 = test_object_delete(registry, CM("a"));
+    int64_t r5 = test_object_put(registry, config("c", "1"));
+    int64_t r6 = test_object_put(registry, config("a", "2"));
+    (void)test_object_put(registry, test_object(MODEL_SECRET, "ns", "a", "no"));
     assert_string_equal(list_text(registry, prefix, r1, "", 0), "b=1");
     assert_string_equal(list_text(registry, prefix, r2, "", 0), "a=1 b=1");
     assert_string_equal(list_text(registry, prefix, r3, "", 0), "a=1 b=2");
@@ -239,14 +241,14 @@ static void pages_are_one_snapshot(void **state)
 {
     struct registry *registry = *state;
     const char *prefix = "/registry/configmaps/";
-    (void)test_put(registry, config("a", "1"));
-    (void)test_put(registry, config("c", "1"));
-    (void)test_put(registry, config("e", "1"));
-    int64_t at = test_put(registry, config("g", "1"));
+    (void)test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, config("c", "1"));
+    (void)test_object_put(registry, config("e", "1"));
+    int64_t at = test_object_put(registry, config("g", "1"));
     assert_string_equal(list_text(registry, prefix, at, "", 2), "a=1 c=1 +2");
-    (void)test_put(registry, config("d", "new"));
-    (void)test_delete(registry, CM("e"));
-    (void)test_put(registry, config("g", "changed"));
+    (void)test_object_put(registry, config("d", "new"));
+    (void)test_object_delete(registry, CM("e"));
+    (void)test_object_put(registry, config("g", "changed"));
     assert_string_equal(list_text(registry, prefix, at, CM("c"), 1), "e=1 +1");
     assert_string_equal(list_text(registry, prefix, at, CM("e"), 1), "g=1");
     assert_string_equal(list_text(registry, prefix, 0, CM("c"), 2), "d=new g=changed");
@@ -287,11 +289,11 @@ static void history_holds_values_before_and_after(void **state)
     struct registry *registry = *state;
     const char *prefix = "/registry/configmaps/";
     int64_t start = registry_revision(registry);
-    int64_t r1 = test_put(registry, config("a", "1"));
-    (void)test_put(registry, test_object(MODEL_SECRET, "ns", "a", "no"));
-    int64_t r3 = test_put(registry, config("a", "2"));
-    int64_t r4 = test_delete(registry, CM("a"));
-    int64_t r5 = test_put(registry, test_object(MODEL_SECRET, "ns", "b", "no"));
+    int64_t r1 = test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, test_object(MODEL_SECRET, "ns", "a", "no"));
+    int64_t r3 = test_object_put(registry, config("a", "2"));
+    int64_t r4 = test_object_delete(registry, CM("a"));
+    int64_t r5 = test_object_put(registry, test_object(MODEL_SECRET, "ns", "b", "no"));
     int64_t through = 0;
     assert_string_equal(history_text(registry, prefix, start, 16, &through),
                         "PUT a 1<- PUT a 2<1 DELETE a 2<2");
@@ -307,9 +309,9 @@ static void history_holds_values_before_and_after(void **state)
 static void history_is_bounded_and_says_so(void **state)
 {
     struct registry *registry = *state;
-    int64_t first = test_put(registry, config("a", "first"));
+    int64_t first = test_object_put(registry, config("a", "first"));
     for (int i = 0; i < 400; i++)
-        (void)test_put(registry, config("a", "a value of some length to fill the history"));
+        (void)test_object_put(registry, config("a", "a value of some length to fill the history"));
     assert_true(registry_oldest_revision(registry) > first);
     int64_t through = 0;
     assert_string_equal(history_text(registry, "/registry/configmaps/", first, 1, &through),
@@ -324,9 +326,9 @@ static void history_is_bounded_and_says_so(void **state)
 static void commits_after_stop_are_refused(void **state)
 {
     struct registry *registry = *state;
-    (void)test_put(registry, config("a", "1"));
+    (void)test_object_put(registry, config("a", "1"));
     registry_stop(registry);
-    assert_int_equal(test_commit(registry, CM("b"), REGISTRY_ANY, config("b", "1")),
+    assert_int_equal(test_object_commit(registry, CM("b"), REGISTRY_ANY, config("b", "1")),
                      KE_UNAVAILABLE);
     assert_string_equal(list_text(registry, "/registry/configmaps/", 0, "", 0), "a=1");
 }
@@ -349,14 +351,14 @@ static void count_up(void *ctx)
 {
     struct worker *worker = ctx;
     while (worker->n_won < N_PUTS) {
-        ke_auto_object *object = test_get(worker->registry, CM("counter"));
+        ke_auto_object *object = test_object_get(worker->registry, CM("counter"));
         uint64_t value = 0;
         if (!ke_str_to_u64(ke_str_c(test_object_value(object)), UINT32_MAX, &value))
             return;
         char next[24];
         (void)snprintf(next, sizeof(next), "%llu", (unsigned long long)value + 1);
-        enum ke_code rc =
-            test_commit(worker->registry, CM("counter"), object->revision, config("counter", next));
+        enum ke_code rc = test_object_commit(worker->registry, CM("counter"), object->revision,
+                                             config("counter", next));
         if (rc == KE_OK)
             worker->n_won++;
         else if (rc != KE_CONFLICT)
@@ -390,7 +392,7 @@ static void concurrent_writers_lose_no_update(void **state)
 {
     struct registry *registry = *state;
     struct ke_err err = KE_ERR_INIT;
-    (void)test_put(registry, config("counter", "0"));
+    (void)test_object_put(registry, config("counter", "0"));
     struct worker workers[N_WRITERS] = { 0 };
     for (int i = 0; i < N_WRITERS; i++) {
         workers[i].registry = registry;
@@ -401,7 +403,7 @@ static void concurrent_writers_lose_no_update(void **state)
         ke_thread_join(&workers[i].thread);
         assert_int_equal(workers[i].n_won, N_PUTS);
     }
-    ke_auto_object *object = test_get(registry, CM("counter"));
+    ke_auto_object *object = test_object_get(registry, CM("counter"));
     assert_string_equal(test_object_value(object), "200");
 }
 

@@ -69,14 +69,14 @@ static void stream_gives_changes_after_its_revision_in_order(void **state)
     struct registry *registry = *state;
     struct watch_hub *hub = hub_of(registry);
     struct subscriber s = { 0 };
-    (void)test_put(registry, config("a", "0"));
+    (void)test_object_put(registry, config("a", "0"));
     assert_int_equal(subscribe(hub, &s, "/registry/configmaps/", registry_revision(registry)),
                      KE_OK);
     assert_string_equal(read_all(&s), ".");
-    (void)test_put(registry, config("a", "1"));
-    (void)test_put(registry, config("b", "1"));
-    (void)test_put(registry, test_object(MODEL_SECRET, "ns", "x", "no"));
-    (void)test_delete(registry, "/registry/configmaps/ns/a");
+    (void)test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, config("b", "1"));
+    (void)test_object_put(registry, test_object(MODEL_SECRET, "ns", "x", "no"));
+    (void)test_object_delete(registry, "/registry/configmaps/ns/a");
     assert_string_equal(read_all(&s), "PUT a=1 PUT b=1 DELETE a=1 .");
     assert_string_equal(read_all(&s), ".");
     watch_stream_close(s.stream);
@@ -97,9 +97,9 @@ static void prefix_is_not_confused_with_a_longer_name(void **state)
     assert_string_equal(read_all(&one), ".");
     assert_string_equal(read_all(&ns), ".");
     assert_string_equal(read_all(&all), ".");
-    (void)test_put(registry, config("ab", "1"));
+    (void)test_object_put(registry, config("ab", "1"));
     assert_int_equal(one.n_wakes, 0);
-    (void)test_put(registry, config("a", "1"));
+    (void)test_object_put(registry, config("a", "1"));
     assert_int_equal(one.n_wakes, 1);
     assert_int_equal(ns.n_wakes, 0);
     assert_string_equal(read_all(&one), "PUT a=1 .");
@@ -118,20 +118,20 @@ static void wakes_are_coalesced_until_the_stream_is_read_empty(void **state)
     struct subscriber s = { 0 };
     assert_int_equal(subscribe(hub, &s, "/registry/configmaps/", registry_revision(registry)),
                      KE_OK);
-    (void)test_put(registry, config("a", "1"));
+    (void)test_object_put(registry, config("a", "1"));
     assert_int_equal(s.n_wakes, 0); /* not read empty yet */
     assert_string_equal(read_all(&s), "PUT a=1 .");
     for (int i = 0; i < 10; i++)
-        (void)test_put(registry, config("a", "2"));
+        (void)test_object_put(registry, config("a", "2"));
     assert_int_equal(s.n_wakes, 1);
     struct watch_event event;
     struct ke_err err = KE_ERR_INIT;
     assert_int_equal(watch_stream_next(s.stream, &event, &err), KE_OK);
     watch_event_clear(&event);
-    (void)test_put(registry, config("a", "3"));
+    (void)test_object_put(registry, config("a", "3"));
     assert_int_equal(s.n_wakes, 1);
     (void)read_all(&s);
-    (void)test_put(registry, config("a", "4"));
+    (void)test_object_put(registry, config("a", "4"));
     assert_int_equal(s.n_wakes, 2);
     watch_stream_close(s.stream);
     watch_hub_free(hub);
@@ -141,9 +141,9 @@ static void stream_resumes_from_the_history(void **state)
 {
     struct registry *registry = *state;
     int64_t start = registry_revision(registry);
-    (void)test_put(registry, config("a", "1"));
-    int64_t middle = test_put(registry, config("a", "2"));
-    (void)test_put(registry, config("a", "3"));
+    (void)test_object_put(registry, config("a", "1"));
+    int64_t middle = test_object_put(registry, config("a", "2"));
+    (void)test_object_put(registry, config("a", "3"));
     struct watch_hub *hub = hub_of(registry);
     struct subscriber s = { 0 };
     assert_int_equal(subscribe(hub, &s, "/registry/configmaps/", start), KE_OK);
@@ -163,11 +163,11 @@ static void stream_on_a_future_revision_waits(void **state)
     int64_t future = registry_revision(registry) + 2;
     assert_int_equal(subscribe(hub, &s, "/registry/configmaps/", future), KE_OK);
     assert_string_equal(read_all(&s), ".");
-    (void)test_put(registry, config("a", "1"));
-    (void)test_put(registry, config("a", "2"));
+    (void)test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, config("a", "2"));
     assert_int_equal(s.n_wakes, 0);
     assert_string_equal(read_all(&s), ".");
-    (void)test_put(registry, config("a", "3"));
+    (void)test_object_put(registry, config("a", "3"));
     assert_int_equal(s.n_wakes, 1);
     assert_string_equal(read_all(&s), "PUT a=3 .");
     watch_stream_close(s.stream);
@@ -182,10 +182,10 @@ static void revision_follows_what_others_write(void **state)
     assert_int_equal(subscribe(hub, &s, "/registry/configmaps/", registry_revision(registry)),
                      KE_OK);
     assert_string_equal(read_all(&s), ".");
-    int64_t other = test_put(registry, test_object(MODEL_SECRET, "ns", "x", "no"));
+    int64_t other = test_object_put(registry, test_object(MODEL_SECRET, "ns", "x", "no"));
     assert_int_equal(watch_stream_revision(s.stream), other);
-    int64_t mine = test_put(registry, config("a", "1"));
-    (void)test_put(registry, config("a", "2"));
+    int64_t mine = test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, config("a", "2"));
     assert_int_equal(watch_stream_revision(s.stream), other);
     struct watch_event event;
     struct ke_err err = KE_ERR_INIT;
@@ -200,7 +200,8 @@ static void overrun_the_history(struct registry *registry)
 {
     int64_t before = registry_revision(registry);
     while (registry_oldest_revision(registry) <= before)
-        (void)test_put(registry, config("filler", "a value that takes its place in the history"));
+        (void)test_object_put(registry,
+                              config("filler", "a value that takes its place in the history"));
 }
 
 static void slow_reader_is_cut_off_and_delays_nobody(void **state)
@@ -219,7 +220,7 @@ static void slow_reader_is_cut_off_and_delays_nobody(void **state)
     assert_string_equal(read_all(&slow), "GONE");
     /* A stream with nothing to read is not slow. */
     assert_string_equal(read_all(&idle), ".");
-    (void)test_put(registry, test_object(MODEL_SECRET, "ns", "x", "yes"));
+    (void)test_object_put(registry, test_object(MODEL_SECRET, "ns", "x", "yes"));
     assert_string_equal(read_all(&idle), "PUT x=yes .");
     watch_stream_close(slow.stream);
     assert_int_equal(subscribe(hub, &slow, "/registry/configmaps/", now), KE_GONE);
@@ -241,10 +242,10 @@ static void several_prefixes_come_in_one_order(void **state)
                                       .ctx = &s };
     assert_int_equal(watch_stream_open_spec(hub, &spec, &s.stream, &err), KE_OK);
     assert_string_equal(read_all(&s), ".");
-    (void)test_put(registry, test_object(MODEL_SECRET, "ns", "x", "1"));
-    (void)test_put(registry, config("a", "1"));
-    (void)test_put(registry, test_object(MODEL_POD, "ns", "p", "1"));
-    (void)test_put(registry, test_object(MODEL_SECRET, "ns", "x", "2"));
+    (void)test_object_put(registry, test_object(MODEL_SECRET, "ns", "x", "1"));
+    (void)test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, test_object(MODEL_POD, "ns", "p", "1"));
+    (void)test_object_put(registry, test_object(MODEL_SECRET, "ns", "x", "2"));
     assert_int_equal(s.n_wakes, 1);
     assert_string_equal(read_all(&s), "PUT x=1 PUT a=1 PUT x=2 .");
     watch_stream_close(s.stream);
@@ -352,9 +353,9 @@ static void readers_on_threads_miss_nothing(void **state)
             ke_thread_start(&readers[i].thread, "reader", read_events, &readers[i], &err), KE_OK);
     }
     for (int i = 0; i < N_EVENTS; i++) {
-        (void)test_put(registry, config("a", "1"));
+        (void)test_object_put(registry, config("a", "1"));
         if (i % 7 == 0)
-            (void)test_put(registry, test_object(MODEL_SECRET, "ns", "x", "no"));
+            (void)test_object_put(registry, test_object(MODEL_SECRET, "ns", "x", "no"));
         for (size_t r = 0; r < KE_ARRAY_LEN(readers); r++)
             wait_for_reader(&readers[r], i - 20);
     }

@@ -103,15 +103,15 @@ static void lists_first_then_follows(void **state)
 {
     struct registry *registry = *state;
     struct fixture f;
-    (void)test_put(registry, config("a", "1"));
-    (void)test_put(registry, secret("s", "1"));
+    (void)test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, secret("s", "1"));
     fixture_init(&f, registry);
     assert_false(watch_reflector_is_synced(f.reflector));
     assert_string_equal(catch_up(&f), "+a=1<- +s=1<- ");
     assert_true(watch_reflector_is_synced(f.reflector));
-    (void)test_put(registry, config("a", "2"));
-    (void)test_put(registry, config("b", "1"));
-    (void)test_delete(registry, "/registry/configmaps/ns/a");
+    (void)test_object_put(registry, config("a", "2"));
+    (void)test_object_put(registry, config("b", "1"));
+    (void)test_object_delete(registry, "/registry/configmaps/ns/a");
     assert_string_equal(catch_up(&f), "+a=2<1 +b=1<- -a=2 ");
     assert_int_equal(f.n_synced, 1);
     assert_int_equal(watch_reflector_revision(f.reflector), registry_revision(registry));
@@ -124,10 +124,10 @@ static void kinds_come_in_the_order_of_their_commits(void **state)
     struct fixture f;
     fixture_init(&f, registry);
     (void)catch_up(&f);
-    (void)test_put(registry, secret("s", "1"));
-    (void)test_put(registry, config("a", "1"));
-    (void)test_put(registry, secret("s", "2"));
-    (void)test_put(registry, config("a", "2"));
+    (void)test_object_put(registry, secret("s", "1"));
+    (void)test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, secret("s", "2"));
+    (void)test_object_put(registry, config("a", "2"));
     assert_string_equal(catch_up(&f), "+s=1<- +a=1<- +s=2<1 +a=2<1 ");
     fixture_deinit(&f);
 }
@@ -146,23 +146,23 @@ static void cut_off_reflector_delivers_the_deletes_it_missed(void **state)
 {
     struct registry *registry = *state;
     struct fixture f;
-    (void)test_put(registry, config("gone", "1"));
-    (void)test_put(registry, config("kept", "1"));
-    (void)test_put(registry, config("changed", "1"));
-    (void)test_put(registry, secret("gone", "1"));
+    (void)test_object_put(registry, config("gone", "1"));
+    (void)test_object_put(registry, config("kept", "1"));
+    (void)test_object_put(registry, config("changed", "1"));
+    (void)test_object_put(registry, secret("gone", "1"));
     fixture_init(&f, registry);
     (void)catch_up(&f);
     int64_t before = registry_revision(registry);
-    (void)test_delete(registry, "/registry/configmaps/ns/gone");
-    (void)test_delete(registry, "/registry/secrets/ns/gone");
-    (void)test_put(registry, config("changed", "2"));
-    (void)test_put(registry, config("new", "1"));
+    (void)test_object_delete(registry, "/registry/configmaps/ns/gone");
+    (void)test_object_delete(registry, "/registry/secrets/ns/gone");
+    (void)test_object_put(registry, config("changed", "2"));
+    (void)test_object_put(registry, config("new", "1"));
     while (registry_oldest_revision(registry) <= before + 4)
-        (void)test_put(registry,
-                       test_object(MODEL_POD, "ns", "filler", "takes room in the history"));
+        (void)test_object_put(registry,
+                              test_object(MODEL_POD, "ns", "filler", "takes room in the history"));
     assert_string_equal(catch_up(&f), "-gone=1 +changed=2<1 +new=1<- -gone=1 ");
     assert_int_equal(f.n_synced, 1);
-    (void)test_put(registry, config("kept", "2"));
+    (void)test_object_put(registry, config("kept", "2"));
     assert_string_equal(catch_up(&f), "+kept=2<1 ");
     fixture_deinit(&f);
 }
@@ -174,8 +174,8 @@ static void long_burst_is_delivered_whole(void **state)
     fixture_init(&f, registry);
     (void)catch_up(&f);
     for (int i = 0; i < 40; i++) {
-        (void)test_put(registry, config("a", "1"));
-        (void)test_delete(registry, "/registry/configmaps/ns/a");
+        (void)test_object_put(registry, config("a", "1"));
+        (void)test_object_delete(registry, "/registry/configmaps/ns/a");
     }
     const char *text = catch_up(&f);
     size_t n = 0;
@@ -190,8 +190,8 @@ static void objects_are_found_by_name_and_walked(void **state)
     struct registry *registry = *state;
     struct fixture f;
     fixture_init(&f, registry);
-    (void)test_put(registry, config("a", "1"));
-    (void)test_put(registry, config("b", "1"));
+    (void)test_object_put(registry, config("a", "1"));
+    (void)test_object_put(registry, config("b", "1"));
     (void)catch_up(&f);
     const struct registry_object *a =
         watch_reflector_get(f.reflector, MODEL_CONFIGMAP, KE_STR("ns"), KE_STR("a"));
