@@ -240,6 +240,16 @@ static const char *ingress(int port, const char *ip)
     return text;
 }
 
+static void some_kinds_must_carry_their_revision(void **state)
+{
+    struct test_resources *r = *state;
+    const char *lease = "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"holderIdentity\":\"h\"}}";
+    assert_int_equal(test_create(r, MODEL_LEASE, "default", lease), KE_OK);
+    assert_int_equal(test_update(r, MODEL_LEASE, "default", "l", lease), KE_INVALID);
+    assert_non_null(strstr(r->message, "metadata.resourceVersion: Invalid value: \"\": must be "
+                                       "specified for an update"));
+}
+
 static void status_and_spec_change_apart(void **state)
 {
     struct test_resources *r = *state;
@@ -312,6 +322,7 @@ int main(void)
         TEST(update_keeps_what_only_the_server_sets),
         TEST(a_write_that_changes_nothing_keeps_the_revision),
         TEST(update_creates_where_the_kind_allows),
+        TEST(some_kinds_must_carry_their_revision),
         TEST(status_and_spec_change_apart),
         TEST(what_is_not_served_is_refused),
         TEST(a_full_disk_is_reported),
