@@ -81,10 +81,11 @@ static void warm_authorities(mbedtls_x509_crt *ca)
     static const unsigned char sig[] = { 0x30, 6, 2, 1, 1, 2, 1, 1 }; /* r = s = 1 */
     unsigned char hash[32];
     memset(hash, 0x5a, sizeof(hash));
-    for (; ca != NULL; ca = ca->next)
+    for (; ca != NULL; ca = ca->next) {
         if (mbedtls_pk_can_do(&ca->pk, MBEDTLS_PK_ECDSA))
             (void)mbedtls_pk_verify(&ca->pk, MBEDTLS_MD_SHA256, hash, sizeof(hash), sig,
                                     sizeof(sig));
+    }
 }
 
 static enum ke_code load_authorities(struct tls_context *context, struct ke_str pem,
@@ -214,7 +215,7 @@ enum ke_code tls_server_new(const struct tls_server_options *options, struct tls
         return ke_fail(err, KE_INVALID, "a TLS server without a certificate");
     struct tls_context *context = NULL;
     enum ke_code rc = context_new(true, options->client_ca_pem, options->cert, &context, err);
-    if (rc != KE_OK)
+    if (rc != KE_OK || context == NULL)
         return rc;
     context->sni = options->sni;
     context->sni_ctx = options->sni_ctx;
@@ -240,7 +241,7 @@ enum ke_code tls_client_new(const struct tls_client_options *options, struct tls
 {
     struct tls_context *context = NULL;
     enum ke_code rc = context_new(false, options->ca_pem, options->cert, &context, err);
-    if (rc != KE_OK)
+    if (rc != KE_OK || context == NULL)
         return rc;
     mbedtls_ssl_conf_authmode(&context->conf, context->does_verify ? MBEDTLS_SSL_VERIFY_REQUIRED
                                                                    : MBEDTLS_SSL_VERIFY_OPTIONAL);

@@ -50,6 +50,7 @@ struct tls_session {
     int fd;                      /* borrowed */
     bool is_open;                /* handshake done */
     bool is_failed;
+    bool is_drained;      /* the last read of the descriptor found nothing */
     size_t write_len;     /* bytes that a write not finished has taken in */
     struct ke_ip peer_ip; /* client: the address the server's certificate must name */
     struct ke_str name;   /* client: server name; server: SNI; in name_text */

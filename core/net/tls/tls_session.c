@@ -34,11 +34,12 @@ static int send_bytes(void *arg, const unsigned char *buf, size_t len)
 
 static int recv_bytes(void *arg, unsigned char *buf, size_t len)
 {
-    const struct tls_session *session = arg;
+    struct tls_session *session = arg;
     ssize_t n = 0;
     do {
         n = recv(session->fd, buf, len, 0);
     } while (n < 0 && errno == EINTR);
+    session->is_drained = n < 0 && errno == EAGAIN;
     return n >= 0 ? (int)n : errno_to_ret(MBEDTLS_ERR_SSL_WANT_READ);
 }
 
@@ -235,18 +236,25 @@ enum ke_code tls_handshake(struct tls_session *session, enum tls_want *want, str
 /* ---- bytes -------------------------------------------------------------------------------------
  */
 
-enum { READ_MAX = 1 << 30 };
+enum { READ_MAX = 1 << 30, MAX_RECORDS_WITHOUT_DATA = 32 };
 
 ssize_t tls_read(struct tls_session *session, void *buf, size_t len, enum tls_want *want)
 {
     if (session->is_failed || !session->is_open)
         return -2;
     int ret = 0;
-    do {
+    /* 3.6 says WANT_READ after a record without data too (a ticket), with more in the socket: a
+     * caller that waits for the next edge of the descriptor would wait for ever. */
+    for (int i = 0; i < MAX_RECORDS_WITHOUT_DATA; i++) {
+        session->is_drained = false;
         ret = mbedtls_ssl_read(&session->ssl, buf, len < READ_MAX ? len : READ_MAX);
         if (mbed_is_new_ticket(ret))
             tls_context_save(session->context, session);
-    } while (mbed_is_new_ticket(ret));
+        else if (ret != MBEDTLS_ERR_SSL_WANT_READ || session->is_drained)
+            break;
+    }
+    if (mbed_is_new_ticket(ret))
+        ret = MBEDTLS_ERR_SSL_WANT_READ;
     if (ret > 0)
         return ret;
     if (ret == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY || len == 0)

@@ -335,34 +335,31 @@ static enum ke_code write_pem(const unsigned char *der, size_t len, struct ke_bu
     return ke_buf_check(out, "certificate", err);
 }
 
-/* In the last bytes of memory: first what is signed, then, in front of its signature, the whole. */
+/* Each writes down from the end of its room: what is signed, and the whole with its signature. */
 static enum ke_code build(const struct x509_request *request, const struct signer *signer,
-                          unsigned char *memory, struct ke_buf *out, struct ke_err *err)
+                          struct der *body, struct der *whole, struct ke_buf *out,
+                          struct ke_err *err)
 {
-    struct der der = { .start = memory, .p = memory + LIMIT_CERT_BYTES };
-    der_to_be_signed(&der, request, signer);
-    if (der.is_full)
+    const unsigned char *body_end = body->p;
+    der_to_be_signed(body, request, signer);
+    if (body->is_full)
         return ke_fail(err, KE_TOO_LARGE, "certificate over %u bytes", LIMIT_CERT_BYTES);
-    size_t signed_len = (size_t)(memory + LIMIT_CERT_BYTES - der.p);
+    size_t signed_len = (size_t)(body_end - body->p);
     unsigned char hash[SHA256_BYTES];
     unsigned char sig[MBEDTLS_PK_SIGNATURE_MAX_SIZE];
     size_t sig_len = 0;
-    sha256(der.p, signed_len, hash);
+    sha256(body->p, signed_len, hash);
     int ret = mbed_sign_sha256(signer->signing_key, hash, sig, &sig_len);
     if (ret != 0)
         return mbed_fail(err, KE_MALFORMED, ret, "sign the certificate");
-
-    const unsigned char *body = der.p;
-    struct der whole = { .start = memory + LIMIT_CERT_BYTES,
-                         .p = memory + (size_t)2 * LIMIT_CERT_BYTES };
-    const unsigned char *end = whole.p;
-    der_bit_string(&whole, ke_str_of((char *)sig, sig_len));
-    der_algorithm(&whole);
-    der_put(&whole, body, signed_len);
-    der_wrap(&whole, TAG_SEQUENCE, end);
-    if (whole.is_full)
+    const unsigned char *end = whole->p;
+    der_bit_string(whole, ke_str_of((char *)sig, sig_len));
+    der_algorithm(whole);
+    der_put(whole, body->p, signed_len);
+    der_wrap(whole, TAG_SEQUENCE, end);
+    if (whole->is_full)
         return ke_fail(err, KE_TOO_LARGE, "certificate over %u bytes", LIMIT_CERT_BYTES);
-    return write_pem(whole.p, (size_t)(end - whole.p), out, err);
+    return write_pem(whole->p, (size_t)(end - whole->p), out, err);
 }
 
 static bool text_is_valid(struct ke_str text)
@@ -413,7 +410,10 @@ static enum ke_code load_and_build(struct signer *signer, const struct x509_requ
     ke_auto_ptr unsigned char *memory = ke_alloc((size_t)2 * LIMIT_CERT_BYTES);
     if (memory == NULL)
         return ke_fail(err, KE_NOMEM, "certificate");
-    return build(request, signer, memory, out, err);
+    unsigned char *middle = memory + LIMIT_CERT_BYTES;
+    struct der body = { .start = memory, .p = middle };
+    struct der whole = { .start = middle, .p = middle + LIMIT_CERT_BYTES };
+    return build(request, signer, &body, &whole, out, err);
 }
 
 enum ke_code x509_sign(const struct x509_request *request, struct ke_str key_pem,
