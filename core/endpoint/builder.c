@@ -16,6 +16,7 @@
 #define LABEL_ZONE         "topology.kubernetes.io/zone"
 #define KEY_BYTES          512 /* a namespace and a name, both at most 253 bytes */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through the buffer */
 static struct ke_str key_of(struct ke_str ns, struct ke_str name, char memory[KEY_BYTES])
 {
     struct ke_buf key = KE_BUF_FIXED(memory, KEY_BYTES);
@@ -163,7 +164,8 @@ static bool attach_slice(struct endpoint_builder *builder, struct endpoint_build
                          struct endpoint_building *building)
 {
     void *slices = building->slices;
-    if (!ke_grow(&slices, &building->cap_slices, building->n_slices + 1, sizeof(*building->slices)))
+    if (!ke_grow(&slices, &building->cap_slices, building->n_slices + 1,
+                 sizeof(struct endpoint_building_slice *))) /* NOLINT: of pointers */
         return false;
     building->slices = slices;
     detach_slice(builder, slice);

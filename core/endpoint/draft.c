@@ -202,10 +202,11 @@ static bool add_slice(struct maker *maker, const struct model_endpoint_slice *sl
             find_port(draft, family_position(slice->family), from->name, from->proto);
         if (port == NULL || from->port == 0)
             continue;
-        for (size_t i = 0; i < slice->n_endpoints; i++)
+        for (size_t i = 0; i < slice->n_endpoints; i++) {
             if (slice->endpoints[i].ip.family == slice->family &&
                 !add_candidate(maker, port, &origins[i], from->port))
                 return false;
+        }
     }
     return true;
 }
@@ -287,10 +288,11 @@ bool endpoint_draft_make(const struct endpoint_draft_input *in, struct ke_arena 
     if (!add_ports(&maker))
         return false;
     struct endpoint_draft_port addresses = { 0 };
-    for (size_t i = 0; i < in->n_slices; i++)
+    for (size_t i = 0; i < in->n_slices; i++) {
         if (service->type != MODEL_SERVICE_EXTERNAL_NAME && slice_is_used(&maker, in->slices[i]) &&
             !add_slice(&maker, in->slices[i], &addresses))
             return false;
+    }
     for (size_t i = 0; i < draft.n_ports; i++)
         if (!pick_backends(&maker, &draft.ports[i]))
             return false;

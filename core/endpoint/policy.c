@@ -106,10 +106,11 @@ static void pick_cluster(const struct endpoint_candidate *candidates, uint32_t n
 {
     enum topology topology = choose_topology(candidates, n, place, preference);
     pick->n_cluster = 0;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         if (candidates[i].endpoint->is_ready &&
             is_for_place(candidates[i].endpoint, place, preference, topology))
             pick->cluster[pick->n_cluster++] = i;
+    }
     if (pick->n_cluster > 0)
         return;
     for (uint32_t i = 0; i < n; i++)

@@ -85,7 +85,7 @@ bool endpoint_claim_key_eq(const struct endpoint_claim_key *a, const struct endp
 struct endpoint_consumers *endpoint_consumers_new(void);
 /* All awaits end with KE_CLOSED. */
 void endpoint_consumers_close(struct endpoint_table *table);
-void endpoint_consumers_free(struct endpoint_consumers *consumers); /* all consumers freed before */
+void endpoint_consumers_free(struct endpoint_consumers *all); /* all consumers freed before */
 
 /* What one publish changed: gives each key "ns/name" once, then false. */
 struct endpoint_changes {
@@ -100,8 +100,7 @@ void endpoint_consumers_publish(struct endpoint_table *table,
                                 const struct endpoint_changes *changes, bool is_sync,
                                 int64_t revision);
 /* The derive thread times awaits: arm runs on any thread after an await was added; only wakes. */
-void endpoint_consumers_set_arm(struct endpoint_consumers *consumers, void (*arm)(void *ctx),
-                                void *ctx);
+void endpoint_consumers_set_arm(struct endpoint_consumers *all, void (*arm)(void *ctx), void *ctx);
 /* Ends what is due; returns the next deadline (monotonic), INT64_MAX: none. */
 int64_t endpoint_consumers_expire(struct endpoint_table *table);
 
