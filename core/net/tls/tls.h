@@ -6,7 +6,7 @@
  * use and shared by threads; a session belongs to one thread. Non-blocking on a borrowed
  * descriptor, which should have TCP_NODELAY set: a handshake is many small writes. Curves P-256 and
  * X25519, authenticated ciphers with forward secrecy only, session tickets and cache on, TLS 1.2 at
- * least (1.3 where the library has it). A session takes about 36 KB, nearly all of it the two
+ * least (1.3 where the library has it). A session takes about 37 KB, nearly all of it the two
  * record buffers.
  */
 #include <stdbool.h>
