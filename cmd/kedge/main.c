@@ -16,7 +16,7 @@ static const struct command_row commands[] = {
     { "trace", command_trace,
       "http://HOST/PATH | NAME[.NS][:PORT] | IP:PORT [--from [NS/]POD] [-o json]",
       "follow one request and say what stops it" },
-    { "plan", command_plan, "DIR [--mode nftables|iptables] [--node-name NAME] [--node-ip ADDRESS]",
+    { "plan", command_plan, "DIR [--proxy-mode MODE] [--option VALUE ...]",
       "print ruleset, DNS answers and routes for a folder of objects" },
     { "registry", command_registry, "ls [--recursive] PREFIX | get KEY | watch PREFIX",
       "look into the registry of the running agent" },

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kedge install: copies this binary, writes config and unit, starts the agent, waits until it is
+ * ready. On an installed node it upgrades, and goes back to the previous binary when the new one
+ * does not become ready. Every file is in the ledger before it is made. Main thread.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/kedge/command.h"
+#include "cmd/kedge/options.h"
+#include "cmd/kedge/service.h"
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/limits.h"
+
+#define READY_MS 30000
+
+struct install {
+    struct agent_options options;
+    struct service service;
+    struct host_ledger *ledger;
+    bool is_upgrade;
+};
+
+/* The file that install writes: what was given on the command line, and where the kubeconfig goes.
+ */
+static enum ke_code write_config(int argc, char **argv, struct ke_err *err)
+{
+    ke_auto_buf text = KE_BUF_INIT(256U << 10);
+    bool has_kubeconfig = false;
+    ke_buf_add_c(&text, "# options of kedge agent: kedge agent --help\n");
+    for (int i = 0; i < argc; i++) {
+        struct ke_str arg = ke_str_c(argv[i]);
+        (void)ke_str_cut_prefix(&arg, KE_STR("--"));
+        size_t eq = ke_str_find(arg, '=');
+        struct ke_str name = ke_str_sub(arg, 0, eq);
+        struct ke_str value = KE_STR("true");
+        if (eq < arg.len)
+            value = ke_str_sub(arg, eq + 1, arg.len - eq - 1);
+        else if (i + 1 < argc && argv[i + 1][0] != '-')
+            value = ke_str_c(argv[++i]);
+        has_kubeconfig = has_kubeconfig || ke_str_eq_c(name, "kubeconfig-out");
+        ke_buf_addf(&text, "%.*s: ", KE_STR_ARG(name));
+        ke_buf_add_json_str(&text, value); /* a JSON string is a YAML string */
+        ke_buf_add_char(&text, '\n');
+    }
+    if (!has_kubeconfig)
+        ke_buf_add_c(&text, "kubeconfig-out: " SERVICE_KUBECONFIG "\n");
+    enum ke_code rc = ke_buf_check(&text, "config", err);
+    return rc == KE_OK ? ke_file_write(SERVICE_CONFIG, ke_buf_str(&text), 0600, err) : rc;
+}
+
+static enum ke_code record_files(struct install *install, struct ke_err *err)
+{
+    static const char *const files[] = { SERVICE_BINARY, SERVICE_PREVIOUS, SERVICE_CONFIG_DIR,
+                                         SERVICE_LOG };
+    for (size_t i = 0; i < KE_ARRAY_LEN(files); i++) {
+        bool is_log = strcmp(files[i], SERVICE_LOG) == 0;
+        if (is_log && service_has_systemd())
+            continue;
+        enum ke_code rc = host_record_file(install->ledger, files[i], err);
+        if (rc != KE_OK)
+            return rc;
+    }
+    return KE_OK;
+}
+
+static enum ke_code copy_file(const char *from, const char *to, mode_t mode, struct ke_err *err)
+{
+    ke_auto_buf bytes = KE_BUF_INIT(LIMIT_FILE_BYTES);
+    enum ke_code rc = ke_file_read(from, &bytes, err);
+    return rc == KE_OK ? ke_file_write(to, ke_buf_str(&bytes), mode, err) : rc;
+}
+
+/* Running from the installed place is a new start with new options, not a copy. */
+static bool is_self_installed(void)
+{
+    struct stat self;
+    struct stat installed;
+    return stat("/proc/self/exe", &self) == 0 && stat(SERVICE_BINARY, &installed) == 0 &&
+           self.st_dev == installed.st_dev && self.st_ino == installed.st_ino;
+}
+
+static enum ke_code place_binary(struct install *install, struct ke_err *err)
+{
+    enum ke_code rc = KE_OK;
+    if (is_self_installed())
+        return KE_OK;
+    if (install->is_upgrade && ke_file_exists(SERVICE_BINARY))
+        rc = copy_file(SERVICE_BINARY, SERVICE_PREVIOUS, 0755, err);
+    return rc == KE_OK ? copy_file("/proc/self/exe", SERVICE_BINARY, 0755, err) : rc;
+}
+
+static enum ke_code restart(struct install *install, struct ke_err *err)
+{
+    enum ke_code rc = service_stop(&install->service, err);
+    if (rc == KE_OK)
+        rc = service_start(&install->service, err);
+    return rc == KE_OK ? service_wait_ready(&install->service, READY_MS, err) : rc;
+}
+
+static enum ke_code go_back(struct install *install, struct ke_err *err)
+{
+    struct ke_err why = *err;
+    struct ke_err again = KE_ERR_INIT;
+    if (!install->is_upgrade || !ke_file_exists(SERVICE_PREVIOUS))
+        return why.code;
+    enum ke_code rc = copy_file(SERVICE_PREVIOUS, SERVICE_BINARY, 0755, &again);
+    if (rc == KE_OK)
+        rc = restart(install, &again);
+    if (rc == KE_OK)
+        return ke_fail(err, why.code, "%s; went back to the previous version, which runs", why.msg);
+    return ke_fail(err, why.code, "%s; the previous version does not run either: %s", why.msg,
+                   again.msg);
+}
+
+static enum ke_code run(struct install *install, int argc, char **argv, struct ke_err *err)
+{
+    ke_auto_buf ledger = KE_BUF_INIT(4096);
+    ke_buf_addf(&ledger, "%s/host.ledger", install->options.data_dir);
+    ke_buf_add_char(&ledger, '\0');
+    install->is_upgrade = ke_file_exists(ledger.ptr) && ke_file_exists(SERVICE_BINARY);
+    enum ke_code rc = ke_file_mkdirs(install->options.data_dir, 0700, err);
+    if (rc == KE_OK)
+        rc = host_ledger_open(ledger.ptr, &install->ledger, err);
+    if (rc == KE_OK)
+        rc = record_files(install, err);
+    if (rc == KE_OK)
+        rc = ke_file_mkdirs(SERVICE_CONFIG_DIR, 0755, err);
+    if (rc == KE_OK && (argc > 0 || !ke_file_exists(SERVICE_CONFIG)))
+        rc = write_config(argc, argv, err);
+    if (rc == KE_OK)
+        rc = place_binary(install, err);
+    if (rc == KE_OK)
+        rc = service_write_unit(install->ledger, err);
+    host_ledger_close(install->ledger); /* the agent opens it next */
+    install->ledger = NULL;
+    if (rc != KE_OK)
+        return rc;
+    rc = restart(install, err);
+    return rc == KE_OK ? KE_OK : go_back(install, err);
+}
+
+static void print_nodes(const struct install *install)
+{
+    ke_auto_buf answer = KE_BUF_INIT(LIMIT_FILE_BYTES);
+    ke_auto_json *list = NULL;
+    struct ke_err err = KE_ERR_INIT;
+    const cJSON *node = NULL;
+    if (command_get(install->service.run_dir, KE_STR("/api/v1/nodes"), 10000, &answer, &err) !=
+            KE_OK ||
+        ke_json_parse(ke_buf_str(&answer), &list, &err) != KE_OK)
+        return;
+    cJSON_ArrayForEach(node, ke_json_get(list, "items")) {
+        struct ke_str name = ke_json_path_str(node, "metadata.name");
+        (void)printf("node %.*s is ready\n", KE_STR_ARG(name));
+    }
+}
+
+static void print_next(const struct install *install)
+{
+    const char *kubeconfig = install->options.kubeconfig_out[0] != '\0'
+                                 ? install->options.kubeconfig_out
+                                 : SERVICE_KUBECONFIG;
+    (void)printf("\nnext:\n  export KUBECONFIG=%s\n  kubectl get nodes\n  kedge status\n",
+                 kubeconfig);
+}
+
+/* With options given they are the whole config; without, the one that is there stays. */
+static enum ke_code parse_options(int argc, char **argv, struct install *install, bool *help,
+                                  struct ke_err *err)
+{
+    char flag[] = "--config";
+    char file[] = SERVICE_CONFIG;
+    char *from_file[] = { flag, file };
+    bool has_file = argc == 0 && ke_file_exists(SERVICE_CONFIG);
+    return has_file ? agent_options_parse(2, from_file, &install->options, help, err)
+                    : agent_options_parse(argc, argv, &install->options, help, err);
+}
+
+int command_install(int argc, char **argv)
+{
+    struct install install = { 0 };
+    struct ke_err err = KE_ERR_INIT;
+    bool help = false;
+    if (parse_options(argc, argv, &install, &help, &err) != KE_OK)
+        return command_usage("install", &err);
+    install.service = (struct service){ .run_dir = install.options.run_dir,
+                                        .data_dir = install.options.data_dir };
+    enum ke_code rc = KE_OK;
+    if (help)
+        agent_options_help(stdout);
+    else if (geteuid() != 0)
+        rc = ke_fail(&err, KE_DENIED, "must be run as root");
+    else
+        rc = run(&install, argc, argv, &err);
+    if (rc == KE_OK && !help) {
+        print_nodes(&install);
+        print_next(&install);
+    }
+    agent_options_deinit(&install.options);
+    return rc == KE_OK ? EXIT_DONE : command_fail("install", &err);
+}

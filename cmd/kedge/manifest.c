@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects from the files of a folder, made ready as the API would make them. Main thread. */
+#include "cmd/kedge/manifest.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+#include "core/model/schema.h"
+
+#define ISSUE_BYTES (256U << 10)
+
+void manifest_list_deinit(struct manifest_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        cJSON_Delete(list->items[i].object);
+    free(list->items);
+    *list = (struct manifest_list){ 0 };
+}
+
+static enum ke_code check(const struct model_kind *kind, const cJSON *object, struct ke_err *err)
+{
+    KE_AUTO(ke_arena) *arena = ke_arena_new(ISSUE_BYTES);
+    struct model_issues issues;
+    ke_auto_buf text = KE_BUF_INIT(ISSUE_BYTES);
+    if (arena == NULL)
+        return ke_fail(err, KE_NOMEM, "out of memory");
+    model_issues_init(&issues, arena);
+    if (kind->validate != NULL)
+        kind->validate(object, NULL, &issues);
+    if (issues.n_items == 0)
+        return KE_OK;
+    model_issues_format(&issues, &text);
+    return ke_fail(err, KE_INVALID, "%.*s", KE_STR_ARG(ke_buf_str(&text)));
+}
+
+/* Converts, defaults and checks; *out_kind NULL: a kind that is not served. */
+static enum ke_code prepare(cJSON *object, const struct model_kind **out_kind, struct ke_err *err)
+{
+    const struct model_version *version = NULL;
+    struct ke_str group = ke_json_str(object, "apiVersion");
+    struct ke_str api_version = group;
+    struct ke_str version_name = group;
+    size_t slash = ke_str_find(group, '/');
+    if (slash < group.len) {
+        version_name = ke_str_sub(group, slash + 1, group.len - slash - 1);
+        group = ke_str_sub(group, 0, slash);
+    } else {
+        group = KE_STR("");
+    }
+    struct ke_str name = ke_json_str(object, "kind");
+    const struct model_kind *kind = model_kind_by_name(group, version_name, name, &version);
+    if (kind == NULL)
+        return ke_fail(err, KE_INVALID, "no kind \"%.*s\" in \"%.*s\"", KE_STR_ARG(name),
+                       KE_STR_ARG(api_version));
+    const struct model_message *schema = model_schema_find(ke_str_c(version->message));
+    enum ke_code rc = schema == NULL ? ke_fail(err, KE_BUG, "no schema for %s", version->message)
+                                     : model_schema_normalise(schema, object, NULL, err);
+    if (rc != KE_OK)
+        return rc;
+    if (version->to_storage != NULL)
+        version->to_storage(object);
+    cJSON *metadata = ke_json_need_object(object, "metadata");
+    if (metadata == NULL)
+        return ke_fail(err, KE_INVALID, "metadata: Required value");
+    if (kind->is_namespaced && ke_json_str(metadata, "namespace").len == 0 &&
+        !ke_json_set_str(metadata, "namespace", KE_STR("default")))
+        return ke_fail(err, KE_NOMEM, "out of memory");
+    if (kind->set_defaults != NULL)
+        kind->set_defaults(object);
+    *out_kind = kind;
+    return check(kind, object, err);
+}
+
+static enum ke_code add_object(struct manifest_list *list, cJSON *object, struct ke_err *err)
+{
+    struct manifest item = { .object = object };
+    struct ke_err why = KE_ERR_INIT;
+    enum ke_code rc = prepare(object, &item.kind, &why);
+    if (rc == KE_OK && !ke_grow((void **)&list->items, &list->cap, list->n + 1, sizeof(item)))
+        rc = ke_fail(&why, KE_NOMEM, "out of memory");
+    if (rc != KE_OK) {
+        struct ke_str name = ke_json_path_str(object, "metadata.name");
+        (void)ke_fail(err, rc == KE_MALFORMED ? KE_INVALID : rc, "%.*s: %s", KE_STR_ARG(name),
+                      why.msg);
+        cJSON_Delete(object);
+        return err->code;
+    }
+    list->items[list->n++] = item;
+    return KE_OK;
+}
+
+/* A document, or each item of a List. object is given. */
+static enum ke_code add_document(struct manifest_list *list, cJSON *object, struct ke_err *err)
+{
+    cJSON *items = ke_json_get_mut(object, "items");
+    enum ke_code rc = KE_OK;
+    if (!ke_str_has_suffix(ke_json_str(object, "kind"), KE_STR("List")) || !cJSON_IsArray(items))
+        return add_object(list, object, err);
+    while (rc == KE_OK && cJSON_GetArraySize(items) > 0)
+        rc = add_object(list, cJSON_DetachItemFromArray(items, 0), err);
+    cJSON_Delete(object);
+    return rc;
+}
+
+static enum ke_code parse_file(struct ke_str path, struct ke_str text, cJSON **out,
+                               struct ke_err *err)
+{
+    ke_auto_json *value = NULL;
+    if (!ke_str_has_suffix(path, KE_STR(".json")))
+        return manifest_parse_yaml(text, out, err);
+    enum ke_code rc = ke_json_parse(text, &value, err);
+    if (rc != KE_OK)
+        return rc;
+    cJSON *list = cJSON_CreateArray();
+    if (list == NULL || !cJSON_AddItemToArray(list, value)) {
+        cJSON_Delete(list);
+        return ke_fail(err, KE_NOMEM, "out of memory");
+    }
+    value = NULL;
+    *out = list;
+    return KE_OK;
+}
+
+static enum ke_code read_file(const char *dir, const char *file, struct manifest_list *list,
+                              struct ke_err *err)
+{
+    ke_auto_buf path = KE_BUF_INIT(8192);
+    ke_auto_buf text = KE_BUF_INIT(LIMIT_FILE_BYTES);
+    ke_auto_json *documents = NULL;
+    ke_buf_addf(&path, "%s/%s", dir, file);
+    ke_buf_add_char(&path, '\0');
+    enum ke_code rc = ke_buf_check(&path, "path", err);
+    if (rc == KE_OK)
+        rc = ke_file_read(path.ptr, &text, err);
+    if (rc != KE_OK)
+        return rc;
+    rc = parse_file(ke_str_c(path.ptr), ke_buf_str(&text), &documents, err);
+    while (rc == KE_OK && cJSON_GetArraySize(documents) > 0) {
+        cJSON *document = cJSON_DetachItemFromArray(documents, 0);
+        if (cJSON_IsNull(document))
+            cJSON_Delete(document); /* "---" at the end */
+        else
+            rc = add_document(list, document, err);
+    }
+    return rc == KE_OK ? KE_OK : ke_wrap(err, "%s", path.ptr);
+}
+
+static int is_manifest(const struct dirent *entry)
+{
+    struct ke_str name = ke_str_c(entry->d_name);
+    return ke_str_has_suffix(name, KE_STR(".json")) || ke_str_has_suffix(name, KE_STR(".yaml")) ||
+           ke_str_has_suffix(name, KE_STR(".yml"));
+}
+
+enum ke_code manifest_read_dir(const char *dir, struct manifest_list *out, struct ke_err *err)
+{
+    struct dirent **entries = NULL;
+    struct manifest_list list = { 0 };
+    int n = scandir(dir, &entries, is_manifest, alphasort);
+    if (n < 0)
+        return ke_fail_errno(err, errno, "%s", dir);
+    enum ke_code rc = KE_OK;
+    for (int i = 0; i < n; i++) {
+        if (rc == KE_OK)
+            rc = read_file(dir, entries[i]->d_name, &list, err);
+        free(entries[i]);
+    }
+    free(entries);
+    if (rc != KE_OK) {
+        manifest_list_deinit(&list);
+        return rc;
+    }
+    *out = list;
+    return KE_OK;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CMD_KEDGE_MANIFEST_H
+#define CMD_KEDGE_MANIFEST_H
+/*
+ * Objects from files: *.json, *.yaml and *.yml of a folder in the order of their names, several
+ * documents a file, Lists taken apart. Each object is converted to its stored version, defaulted
+ * and checked. Main thread.
+ */
+#include <cjson/cJSON.h>
+
+#include "core/base/err.h"
+#include "core/model/kind.h"
+
+struct manifest {
+    const struct model_kind *kind;
+    cJSON *object;
+};
+
+struct manifest_list {
+    struct manifest *items;
+    size_t n;
+    size_t cap;
+};
+
+/* Errors: KE_IO, KE_INVALID (file, object and field named), KE_NOMEM. */
+enum ke_code manifest_read_dir(const char *dir, struct manifest_list *out,
+                               struct ke_err *err) KE_MUST_CHECK;
+void manifest_list_deinit(struct manifest_list *list);
+
+/* One YAML text of one or more documents to a JSON array of them. Errors: KE_MALFORMED with the
+ * line, KE_NOMEM. */
+enum ke_code manifest_parse_yaml(struct ke_str text, cJSON **out, struct ke_err *err) KE_MUST_CHECK;
+
+#endif
