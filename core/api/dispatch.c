@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From head and body to the handler: what is asked, by whom, may they, and is it served. On the
+ * request's API loop.
+ */
+#include "core/api/server_impl.h"
+#include "core/base/limits.h"
+
+/* The verb an authoriser is asked about, and a watch's parameter, as RequestInfo decides it. */
+static struct ke_str resource_verb(const struct api_request *request)
+{
+    static const struct {
+        const char *method, *named, *all;
+    } verbs[] = {
+        { "GET", "get", "list" },
+        { "POST", "create", "create" },
+        { "PUT", "update", "update" },
+        { "PATCH", "patch", "patch" },
+        { "DELETE", "delete", "deletecollection" },
+    };
+    const struct api_target *target = &request->target;
+    bool is_read = ke_str_eq_c(request->method, "GET");
+    if (is_read && target->is_old_watch) {
+        return KE_STR("watch");
+    }
+    if (is_read && target->name.len == 0 && api_query_bool(&request->query, "watch")) {
+        return KE_STR("watch");
+    }
+    for (size_t i = 0; i < KE_ARRAY_LEN(verbs); i++) {
+        if (ke_str_eq_c(request->method, verbs[i].method)) {
+            return ke_str_c(target->name.len > 0 ? verbs[i].named : verbs[i].all);
+        }
+    }
+    return KE_STR("");
+}
+
+static struct ke_str path_verb(struct ke_str method, struct ke_arena *arena)
+{
+    char *text = ke_arena_alloc(arena, method.len + 1);
+    for (size_t i = 0; text != NULL && i < method.len; i++) {
+        char c = method.ptr[i];
+        text[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    return ke_str_of(text, text != NULL ? method.len : 0);
+}
+
+static bool authorize(struct api_request *request)
+{
+    struct api_server *server = request->server;
+    const struct api_target *target = &request->target;
+    struct api_attributes asked = {
+        .user = request->user,
+        .verb = request->verb,
+        .is_resource = target->is_resource,
+        .group = target->group,
+        .resource = target->resource,
+        .subresource = target->subresource,
+        .ns = target->ns,
+        .name = target->name,
+        .path = target->path,
+    };
+    if (server->options.authorize(server->options.authorize_ctx, &asked)) {
+        return true;
+    }
+    ke_auto_buf message = KE_BUF_INIT(LIMIT_HTTP_HEAD_BYTES);
+    api_forbidden_message(&asked, &message);
+    struct api_status status = {
+        .http = 403,
+        .reason = "Forbidden",
+        .message = ke_buf_str(&message),
+        .details = API_DETAILS_EMPTY,
+    };
+    if (target->is_resource) {
+        status.kind = target->resource;
+        status.group = target->group;
+        status.name = target->name;
+    }
+    api_respond_status(request, &status);
+    return false;
+}
+
+static void respond_not_found(struct api_request *request)
+{
+    struct api_status status = {
+        .http = 404,
+        .reason = "NotFound",
+        .message = KE_STR("the server could not find the requested resource"),
+        .details = API_DETAILS_EMPTY,
+    };
+    api_respond_status(request, &status);
+}
+
+/* A group or version that nobody serves is no API path at all. */
+static void respond_no_kind(struct api_request *request)
+{
+    const struct api_target *target = &request->target;
+    if (api_docs_find_gv(&request->server->docs, target->group, target->version) == NULL) {
+        api_respond_str(request, 404, "text/plain; charset=utf-8", KE_STR("404 page not found\n"));
+    } else {
+        respond_not_found(request);
+    }
+}
+
+static unsigned verb_bit(struct ke_str verb)
+{
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } bits[] = {
+        { "get", MODEL_VERB_GET },
+        { "list", MODEL_VERB_LIST },
+        { "watch", MODEL_VERB_WATCH },
+        { "create", MODEL_VERB_CREATE },
+        { "update", MODEL_VERB_UPDATE },
+        { "patch", MODEL_VERB_PATCH },
+        { "delete", MODEL_VERB_DELETE },
+        { "deletecollection", MODEL_VERB_DELETECOLLECTION },
+    };
+    for (size_t i = 0; i < KE_ARRAY_LEN(bits); i++) {
+        if (ke_str_eq_c(verb, bits[i].name)) {
+            return bits[i].bit;
+        }
+    }
+    return 0;
+}
+
+/* The kind and subresource are served with this verb; else answers. */
+static bool find_kind(struct api_request *request)
+{
+    const struct api_target *target = &request->target;
+    request->kind = model_kind_by_plural(target->group, target->version, target->resource,
+                                         &request->version);
+    if (request->kind == NULL) {
+        respond_no_kind(request);
+        return false;
+    }
+    /* A namespaced object has a namespace, a cluster-wide one has none. */
+    bool is_odd = request->kind->is_namespaced ? target->ns.len == 0 && target->name.len > 0
+                                               : target->ns.len > 0;
+    unsigned served = request->kind->verbs;
+    if (target->subresource.len > 0) {
+        request->subresource = model_kind_subresource(request->kind, target->subresource);
+        is_odd = is_odd || request->subresource == NULL || target->rest.len > 0;
+        served = request->subresource != NULL ? request->subresource->verbs : 0;
+    }
+    if (is_odd) {
+        respond_not_found(request);
+        return false;
+    }
+    unsigned bit = verb_bit(request->verb);
+    bool is_misplaced = bit == MODEL_VERB_CREATE && target->name.len > 0;
+    bool is_nowhere = bit == MODEL_VERB_CREATE && request->kind->is_namespaced &&
+                      target->ns.len == 0;
+    if ((served & bit) == 0 || is_misplaced || is_nowhere) {
+        api_respond_code(request, KE_METHOD, "");
+        return false;
+    }
+    return true;
+}
+
+static void dispatch_resource(struct api_request *request)
+{
+    if (!find_kind(request)) {
+        return;
+    }
+    unsigned forms = API_FORM_PLAIN | API_FORM_TABLE | API_FORM_PARTIAL;
+    enum api_negotiated negotiated = api_negotiate(
+        api_request_header(request, MHD_HTTP_HEADER_ACCEPT), forms, &request->accept);
+    if (negotiated != API_NEGOTIATED) {
+        api_respond_not_acceptable(request, negotiated, "application/json");
+        return;
+    }
+    if (request->kind->is_computed) {
+        api_handle_componentstatus(request);
+    } else if (ke_str_eq_c(request->verb, "get")) {
+        api_handle_get(request);
+    } else if (ke_str_eq_c(request->verb, "list")) {
+        api_handle_list(request);
+    } else if (ke_str_eq_c(request->verb, "watch")) {
+        api_handle_watch(request);
+    } else {
+        api_handle_write(request);
+    }
+}
+
+void api_dispatch(struct api_request *request)
+{
+    struct ke_err err;
+    size_t mark = ke_str_find(request->uri, '?');
+    struct ke_str path = ke_str_sub(request->uri, 0, mark);
+    struct ke_str query = { NULL, 0 };
+    if (mark < request->uri.len) {
+        query = ke_str_sub(request->uri, mark + 1, request->uri.len - mark - 1);
+    }
+    enum ke_code rc = api_target_parse(path, request->arena, &request->target, &err);
+    if (rc == KE_OK) {
+        rc = api_query_parse(query, request->arena, &request->query, &err);
+    }
+    if (rc == KE_OK) {
+        rc = api_authenticate(request->conn->identity,
+                              api_request_header(request, MHD_HTTP_HEADER_AUTHORIZATION),
+                              &request->user, &err);
+    }
+    if (rc != KE_OK) {
+        api_respond_error(request, rc, &err);
+        return;
+    }
+    bool is_resource = request->target.is_resource;
+    request->verb =
+        is_resource ? resource_verb(request) : path_verb(request->method, request->arena);
+    if (!authorize(request)) {
+        return;
+    }
+    if (is_resource) {
+        dispatch_resource(request);
+    } else {
+        api_handle_path(request);
+    }
+}

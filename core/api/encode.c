@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The four forms of an object. Pure.
+ */
+#include "core/api/encode.h"
+
+#include <inttypes.h>
+
+#include "core/api/table.h"
+#include "core/base/json.h"
+
+bool api_encoder_is_splice(const struct api_encoder *encoder)
+{
+    return encoder->accept.form == API_FORM_PLAIN && encoder->version->from_storage == NULL;
+}
+
+/* {"kind":"Pod","apiVersion":"v1", */
+static void add_head(const struct api_encoder *encoder, const char *kind, struct ke_buf *out)
+{
+    ke_buf_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"", kind);
+    model_version_format(encoder->version, out);
+    ke_buf_add_c(out, "\",");
+}
+
+/* What follows kind and apiVersion, up to and with the closing brace. */
+static struct ke_str behind_head(const struct registry_object *object)
+{
+    return ke_str_sub(object->json, object->head_len, object->json.len - object->head_len);
+}
+
+static bool is_stored_version(const struct api_encoder *encoder)
+{
+    return encoder->version == &encoder->kind->versions[0];
+}
+
+static enum ke_code parse(const struct registry_object *object, cJSON **out, struct ke_err *err)
+{
+    *out = registry_object_parse(object);
+    return *out != NULL ? KE_OK : ke_fail(err, KE_NOMEM, "parse stored object");
+}
+
+/* Parsed and converted, for versions that differ from the stored one. */
+static enum ke_code convert(const struct api_encoder *encoder, const struct registry_object *object,
+                            cJSON **out, struct ke_err *err)
+{
+    enum ke_code rc = parse(object, out, err);
+    if (rc != KE_OK) {
+        return rc;
+    }
+    if (!model_version_from_storage(encoder->kind, encoder->version, *out)) {
+        cJSON_Delete(*out);
+        *out = NULL;
+        return ke_fail(err, KE_NOMEM, "convert object");
+    }
+    return KE_OK;
+}
+
+static enum ke_code encode_plain(const struct api_encoder *encoder,
+                                 const struct registry_object *object, struct ke_buf *out,
+                                 struct ke_err *err)
+{
+    if (is_stored_version(encoder)) {
+        ke_buf_add_str(out, object->json);
+        return KE_OK;
+    }
+    if (api_encoder_is_splice(encoder)) {
+        add_head(encoder, encoder->kind->kind, out);
+        ke_buf_add_str(out, behind_head(object));
+        return KE_OK;
+    }
+    ke_auto_json *json = NULL;
+    enum ke_code rc = convert(encoder, object, &json, err);
+    if (rc == KE_OK) {
+        ke_json_print(json, out);
+    }
+    return rc;
+}
+
+static void add_partial(const struct api_encoder *encoder, const cJSON *json, struct ke_buf *out)
+{
+    ke_buf_addf(out,
+                "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
+                "\"metadata\":",
+                encoder->accept.version);
+    const cJSON *metadata = ke_json_get(json, "metadata");
+    if (metadata != NULL) {
+        ke_json_print(metadata, out);
+    } else {
+        ke_buf_add_c(out, "{}");
+    }
+    ke_buf_add_char(out, '}');
+}
+
+static enum ke_code add_row(const struct api_encoder *encoder, const struct registry_object *object,
+                            struct ke_buf *out, struct ke_err *err)
+{
+    ke_auto_json *json = NULL;
+    enum ke_code rc = parse(object, &json, err);
+    if (rc != KE_OK) {
+        return rc;
+    }
+    ke_buf_add_c(out, "{\"cells\":[");
+    api_table_print_cells(api_table_of(encoder->kind), json, encoder->now_s, out);
+    ke_buf_add_c(out, "],\"object\":");
+    if (encoder->include == API_INCLUDE_METADATA) {
+        add_partial(encoder, json, out);
+    } else if (encoder->include == API_INCLUDE_NONE) {
+        ke_buf_add_c(out, "null");
+    } else {
+        rc = encode_plain(encoder, object, out, err);
+    }
+    ke_buf_add_char(out, '}');
+    return rc;
+}
+
+static void add_table_head(const struct api_encoder *encoder, const struct api_list_meta *meta,
+                           bool with_columns, struct ke_buf *out)
+{
+    ke_buf_addf(out,
+                "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":"
+                "{\"resourceVersion\":\"%" PRId64 "\"",
+                encoder->accept.version, meta->revision);
+    if (meta->continue_token != NULL) {
+        ke_buf_addf(out, ",\"continue\":\"%s\"", meta->continue_token);
+    }
+    if (meta->continue_token != NULL && meta->n_remaining >= 0) {
+        ke_buf_addf(out, ",\"remainingItemCount\":%" PRId64, meta->n_remaining);
+    }
+    ke_buf_add_c(out, "},\"columnDefinitions\":");
+    if (with_columns) {
+        api_table_print_columns(api_table_of(encoder->kind), out);
+    } else {
+        ke_buf_add_c(out, "[]");
+    }
+    ke_buf_add_c(out, ",\"rows\":[");
+}
+
+enum ke_code api_encode_object(const struct api_encoder *encoder,
+                               const struct registry_object *object, bool with_columns,
+                               struct ke_buf *out, struct ke_err *err)
+{
+    if (encoder->accept.form == API_FORM_TABLE) {
+        struct api_list_meta meta = { .revision = object->revision };
+        add_table_head(encoder, &meta, with_columns, out);
+        enum ke_code rc = add_row(encoder, object, out, err);
+        ke_buf_add_c(out, "]}");
+        return rc;
+    }
+    if (encoder->accept.form == API_FORM_PARTIAL) {
+        ke_auto_json *json = NULL;
+        enum ke_code rc = parse(object, &json, err);
+        if (rc == KE_OK) {
+            add_partial(encoder, json, out);
+        }
+        return rc;
+    }
+    return encode_plain(encoder, object, out, err);
+}
+
+/* A list's element has no kind and apiVersion of its own. */
+static enum ke_code encode_plain_item(const struct api_encoder *encoder,
+                                      const struct registry_object *object, struct ke_buf *out,
+                                      struct ke_err *err)
+{
+    if (api_encoder_is_splice(encoder)) {
+        ke_buf_add_char(out, '{');
+        ke_buf_add_str(out, behind_head(object));
+        return KE_OK;
+    }
+    ke_auto_json *json = NULL;
+    enum ke_code rc = convert(encoder, object, &json, err);
+    if (rc == KE_OK) {
+        ke_json_del(json, "kind");
+        ke_json_del(json, "apiVersion");
+        ke_json_print(json, out);
+    }
+    return rc;
+}
+
+enum ke_code api_encode_item(const struct api_encoder *encoder,
+                             const struct registry_object *object, struct ke_buf *out,
+                             struct ke_err *err)
+{
+    if (encoder->accept.form == API_FORM_TABLE) {
+        return add_row(encoder, object, out, err);
+    }
+    if (encoder->accept.form == API_FORM_PARTIAL) {
+        return api_encode_object(encoder, object, false, out, err);
+    }
+    return encode_plain_item(encoder, object, out, err);
+}
+
+void api_encode_list_head(const struct api_encoder *encoder, const struct api_list_meta *meta,
+                          struct ke_buf *out)
+{
+    if (encoder->accept.form == API_FORM_TABLE) {
+        add_table_head(encoder, meta, true, out);
+        return;
+    }
+    if (encoder->accept.form == API_FORM_PARTIAL) {
+        ke_buf_addf(out,
+                    "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/%s\",",
+                    encoder->accept.version);
+    } else {
+        add_head(encoder, encoder->kind->list_kind, out);
+    }
+    ke_buf_addf(out, "\"metadata\":{\"resourceVersion\":\"%" PRId64 "\"", meta->revision);
+    if (meta->continue_token != NULL) {
+        ke_buf_addf(out, ",\"continue\":\"%s\"", meta->continue_token);
+    }
+    if (meta->continue_token != NULL && meta->n_remaining >= 0) {
+        ke_buf_addf(out, ",\"remainingItemCount\":%" PRId64, meta->n_remaining);
+    }
+    ke_buf_add_c(out, "},\"items\":[");
+}
+
+void api_encode_list_tail(const struct api_encoder *encoder, struct ke_buf *out)
+{
+    (void)encoder;
+    ke_buf_add_c(out, "]}\n");
+}
+
+void api_encode_bookmark(const struct api_encoder *encoder, int64_t revision, struct ke_buf *out)
+{
+    if (encoder->accept.form == API_FORM_TABLE) {
+        struct api_list_meta meta = { .revision = revision };
+        add_table_head(encoder, &meta, false, out);
+        ke_buf_add_c(out, "]}");
+        return;
+    }
+    if (encoder->accept.form == API_FORM_PARTIAL) {
+        ke_buf_addf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",",
+                    encoder->accept.version);
+    } else {
+        add_head(encoder, encoder->kind->kind, out);
+    }
+    ke_buf_addf(out,
+                "\"metadata\":{\"resourceVersion\":\"%" PRId64 "\",\"creationTimestamp\":null}}",
+                revision);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parameters of reads and writes. Pure.
+ */
+#include "core/api/options.h"
+
+#include "core/base/json.h"
+#include "core/base/limits.h"
+
+static void forbid(struct model_issues *issues, const char *field, const char *why)
+{
+    struct ke_str message = ke_arena_fmt(issues->arena, "Forbidden: %s", why);
+    model_issues_add(issues, MODEL_ISSUE_FORBIDDEN, ke_str_c(field), message);
+}
+
+static enum ke_code invalid(const struct model_issues *issues, const char *what, struct ke_err *err)
+{
+    if (issues->n_items == 0) {
+        return KE_OK;
+    }
+    return ke_fail(err, KE_INVALID, "%s.meta.k8s.io \"\" is invalid", what);
+}
+
+static enum ke_code parse_revision(struct ke_str text, struct api_list_options *out,
+                                   struct ke_err *err)
+{
+    uint64_t revision = 0;
+    if (text.len == 0) {
+        return KE_OK;
+    }
+    if (!ke_str_to_u64(text, INT64_MAX, &revision)) {
+        return ke_fail(err, KE_MALFORMED,
+                       "resourceVersion: Invalid value: \"%.*s\": strconv.ParseUint: parsing "
+                       "\"%.*s\": invalid syntax",
+                       KE_STR_ARG(text), KE_STR_ARG(text));
+    }
+    out->has_revision = true;
+    out->revision = (int64_t)revision;
+    return KE_OK;
+}
+
+static void check_list_match(const struct api_list_options *list, struct ke_str revision,
+                             struct model_issues *issues)
+{
+    static const char field[] = "resourceVersionMatch";
+    struct ke_str match = list->revision_match;
+    if (match.len == 0) {
+        return;
+    }
+    if (revision.len == 0) {
+        forbid(issues, field,
+               "resourceVersionMatch is forbidden unless resourceVersion is provided");
+    }
+    if (list->continue_token.len > 0) {
+        forbid(issues, field, "resourceVersionMatch is forbidden when continue is provided");
+    }
+    if (!ke_str_eq_c(match, "Exact") && !ke_str_eq_c(match, "NotOlderThan")) {
+        model_issues_add(issues, MODEL_ISSUE_NOT_SUPPORTED, KE_STR(field),
+                         ke_arena_fmt(issues->arena,
+                                      "Unsupported value: \"%.*s\": supported values: \"Exact\", "
+                                      "\"NotOlderThan\", \"\"",
+                                      KE_STR_ARG(match)));
+    }
+    if (ke_str_eq_c(match, "Exact") && ke_str_eq_c(revision, "0")) {
+        forbid(issues, field,
+               "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+    }
+}
+
+/* Watches that begin with the list are not served: said so, clients list and watch instead. */
+static void check_initial_events(const struct api_query *query, bool is_watch,
+                                 struct ke_str match, struct model_issues *issues)
+{
+    bool is_asked = api_query_get(query, "sendInitialEvents").ptr != NULL;
+    if (is_watch && match.len > 0) {
+        forbid(issues, "resourceVersionMatch",
+               "resourceVersionMatch is forbidden for watch unless the WatchList feature gate is "
+               "enabled");
+    }
+    if (is_asked) {
+        forbid(issues, "sendInitialEvents",
+               is_watch ? "sendInitialEvents is forbidden for watch unless the WatchList feature "
+                          "gate is enabled"
+                        : "sendInitialEvents is forbidden for list");
+    }
+}
+
+static enum ke_code check_fields(const struct model_kind *kind,
+                                 const struct model_selector *selector, struct ke_err *err)
+{
+    struct ke_str key;
+    for (size_t i = 0; model_selector_key(selector, i, &key); i++) {
+        if (!model_kind_has_field(kind, key)) {
+            return ke_fail(err, KE_MALFORMED, "field label not supported: %.*s", KE_STR_ARG(key));
+        }
+    }
+    return KE_OK;
+}
+
+static enum ke_code parse_selectors(const struct api_query *query, const struct model_kind *kind,
+                                    struct api_list_options *out, struct ke_err *err)
+{
+    struct ke_str labels = api_query_get(query, "labelSelector");
+    struct ke_str fields = api_query_get(query, "fieldSelector");
+    enum ke_code rc = KE_OK;
+    if (labels.len > LIMIT_LABEL_SELECTOR_BYTES || fields.len > LIMIT_LABEL_SELECTOR_BYTES) {
+        return ke_fail(err, KE_MALFORMED, "selector is longer than %d bytes",
+                       LIMIT_LABEL_SELECTOR_BYTES);
+    }
+    if (labels.len > 0) {
+        rc = model_selector_parse_labels(labels, &out->labels, err);
+    }
+    if (rc == KE_OK && fields.len > 0) {
+        rc = model_selector_parse_fields(fields, &out->fields, err);
+    }
+    if (rc == KE_OK && out->fields != NULL) {
+        rc = check_fields(kind, out->fields, err);
+    }
+    return rc;
+}
+
+static enum ke_code parse_numbers(const struct api_query *query, struct api_list_options *out,
+                                  struct ke_err *err)
+{
+    enum ke_code rc = api_query_i64(query, "limit", &out->limit, err);
+    if (rc == KE_OK) {
+        rc = api_query_i64(query, "timeoutSeconds", &out->timeout_s, err);
+    }
+    if (rc == KE_OK && (out->limit < 0 || out->timeout_s < 0)) {
+        rc = ke_fail(err, KE_MALFORMED, "limit and timeoutSeconds must not be negative");
+    }
+    return rc;
+}
+
+enum ke_code api_list_options_parse(const struct api_query *query, const struct model_kind *kind,
+                                    bool is_watch, struct api_list_options *out,
+                                    struct model_issues *issues, struct ke_err *err)
+{
+    struct ke_str revision = api_query_get(query, "resourceVersion");
+    struct api_list_options list = {
+        .continue_token = api_query_get(query, "continue"),
+        .revision_match = api_query_get(query, "resourceVersionMatch"),
+        .allow_bookmarks = api_query_bool(query, "allowWatchBookmarks"),
+    };
+    enum ke_code rc = parse_numbers(query, &list, err);
+    if (rc == KE_OK) {
+        if (!is_watch) {
+            check_list_match(&list, revision, issues);
+        }
+        check_initial_events(query, is_watch, list.revision_match, issues);
+        rc = invalid(issues, "ListOptions", err);
+    }
+    if (rc == KE_OK) {
+        rc = parse_revision(revision, &list, err);
+    }
+    if (rc == KE_OK) {
+        rc = parse_selectors(query, kind, &list, err);
+    }
+    if (rc != KE_OK) {
+        api_list_options_clear(&list);
+        return rc;
+    }
+    *out = list;
+    return KE_OK;
+}
+
+void api_list_options_clear(struct api_list_options *options)
+{
+    model_selector_free(options->labels);
+    model_selector_free(options->fields);
+    options->labels = NULL;
+    options->fields = NULL;
+}
+
+/* ---- writes ------------------------------------------------------------------------------------
+ */
+
+static bool set_dry_run(struct ke_str value, struct resource_request *out,
+                        struct model_issues *issues)
+{
+    if (ke_str_eq_c(value, "All")) {
+        out->is_dry_run = true;
+        return true;
+    }
+    model_issues_add(issues, MODEL_ISSUE_NOT_SUPPORTED, KE_STR("dryRun"),
+                     ke_arena_fmt(issues->arena,
+                                  "Unsupported value: []string{\"%.*s\"}: supported values: "
+                                  "\"All\"",
+                                  KE_STR_ARG(value)));
+    return false;
+}
+
+static void parse_validation(const struct api_query *query, struct resource_request *out,
+                             struct model_issues *issues)
+{
+    struct ke_str value = api_query_get(query, "fieldValidation");
+    if (ke_str_eq_c(value, "Strict")) {
+        out->is_strict = true;
+    } else if (value.len == 0 || ke_str_eq_c(value, "Warn")) {
+        out->is_warning = true;
+    } else if (!ke_str_eq_c(value, "Ignore")) {
+        model_issues_add(issues, MODEL_ISSUE_NOT_SUPPORTED, KE_STR("fieldValidation"),
+                         ke_arena_fmt(issues->arena,
+                                      "Unsupported value: \"%.*s\": supported values: \"Ignore\", "
+                                      "\"Strict\", \"Warn\"",
+                                      KE_STR_ARG(value)));
+    }
+}
+
+enum ke_code api_write_options_parse(const struct api_query *query, const char *what,
+                                     struct resource_request *out, struct model_issues *issues,
+                                     struct ke_err *err)
+{
+    struct ke_str dry_run = api_query_get(query, "dryRun");
+    if (dry_run.ptr != NULL) {
+        (void)set_dry_run(dry_run, out, issues);
+    }
+    parse_validation(query, out, issues);
+    out->field_manager = api_query_get(query, "fieldManager");
+    return invalid(issues, what, err);
+}
+
+static void set_propagation(struct ke_str value, struct resource_request *out,
+                            struct model_issues *issues)
+{
+    if (value.len == 0 || ke_str_eq_c(value, "Background")) {
+        out->propagation = RESOURCE_BACKGROUND;
+    } else if (ke_str_eq_c(value, "Foreground")) {
+        out->propagation = RESOURCE_FOREGROUND;
+    } else if (ke_str_eq_c(value, "Orphan")) {
+        out->propagation = RESOURCE_ORPHAN;
+    } else {
+        model_issues_add(issues, MODEL_ISSUE_NOT_SUPPORTED, KE_STR("propagationPolicy"),
+                         ke_arena_fmt(issues->arena,
+                                      "Unsupported value: \"%.*s\": supported values: "
+                                      "\"Foreground\", \"Background\", \"Orphan\", \"\"",
+                                      KE_STR_ARG(value)));
+    }
+}
+
+static void apply_delete_body(const cJSON *body, struct resource_request *out,
+                              struct model_issues *issues)
+{
+    const cJSON *item;
+    const cJSON *preconditions = ke_json_get(body, "preconditions");
+    out->grace_period_s = ke_json_i64(body, "gracePeriodSeconds", out->grace_period_s);
+    out->precondition_uid = ke_json_str(preconditions, "uid");
+    out->precondition_rv = ke_json_str(preconditions, "resourceVersion");
+    if (ke_json_get(body, "propagationPolicy") != NULL) {
+        set_propagation(ke_json_str(body, "propagationPolicy"), out, issues);
+    } else if (ke_json_bool(body, "orphanDependents", false)) {
+        out->propagation = RESOURCE_ORPHAN;
+    }
+    cJSON_ArrayForEach (item, ke_json_get(body, "dryRun")) {
+        if (!set_dry_run(ke_json_value_str(item), out, issues)) {
+            return;
+        }
+    }
+}
+
+enum ke_code api_delete_options_parse(const struct api_query *query, const cJSON *body,
+                                      struct resource_request *out, struct model_issues *issues,
+                                      struct ke_err *err)
+{
+    struct ke_str dry_run = api_query_get(query, "dryRun");
+    struct ke_str grace = api_query_get(query, "gracePeriodSeconds");
+    out->grace_period_s = -1;
+    if (grace.len > 0) {
+        enum ke_code rc = api_query_i64(query, "gracePeriodSeconds", &out->grace_period_s, err);
+        if (rc != KE_OK) {
+            return rc;
+        }
+    }
+    if (dry_run.ptr != NULL) {
+        (void)set_dry_run(dry_run, out, issues);
+    }
+    set_propagation(api_query_get(query, "propagationPolicy"), out, issues);
+    if (api_query_bool(query, "orphanDependents")) {
+        out->propagation = RESOURCE_ORPHAN;
+    }
+    if (body != NULL) {
+        apply_delete_body(body, out, issues);
+    }
+    return invalid(issues, "DeleteOptions", err);
+}

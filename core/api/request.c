@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libmicrohttpd's callbacks: collects head and body, hands the request to the dispatcher, suspends
+ * and resumes it while it waits. On its API loop, but for api_request_finish.
+ */
+#include "core/api/request.h"
+
+#include "core/api/server_impl.h"
+#include "core/base/clock.h"
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+
+static struct api_conn *conn_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
+}
+
+struct ke_str api_request_header(const struct api_request *request, const char *name)
+{
+    return ke_str_c(MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name));
+}
+
+static void request_free(struct api_request *request)
+{
+    ke_buf_free(&request->body);
+    ke_arena_free(request->arena);
+    free(request);
+}
+
+void *api_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
+{
+    struct api_shard *shard = cls;
+    struct api_conn *conn = conn_of(mhd);
+    struct api_request *request = ke_alloc(sizeof(*request));
+    if (request == NULL || conn == NULL) {
+        free(request);
+        return NULL;
+    }
+    request->server = shard->server;
+    request->shard = shard;
+    request->conn = conn;
+    request->mhd = mhd;
+    request->body.max = LIMIT_REQUEST_BODY_BYTES;
+    request->started_ns = ke_now_ns();
+    request->arena = ke_arena_new(API_ARENA_BYTES);
+    if (request->arena != NULL) {
+        request->uri = ke_arena_str(request->arena, ke_str_c(uri));
+    }
+    if (request->uri.ptr == NULL) {
+        request_free(request);
+        return NULL;
+    }
+    api_conn_begin_request(conn);
+    return request;
+}
+
+static void refuse_body(struct api_request *request)
+{
+    struct ke_err err;
+    (void)ke_fail(&err, KE_TOO_LARGE, "Request entity too large: limit is %u",
+                  LIMIT_REQUEST_BODY_BYTES);
+    api_respond_error(request, KE_TOO_LARGE, &err);
+}
+
+/* The head is there. */
+static enum MHD_Result begin_body(struct api_request *request, const char *method)
+{
+    uint64_t body_len = 0;
+    request->phase = API_PHASE_BODY;
+    request->method = ke_arena_str(request->arena, ke_str_c(method));
+    if (request->method.ptr == NULL) {
+        return MHD_NO;
+    }
+    struct ke_str length = api_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (length.len > 0 && ke_str_to_u64(length, UINT64_MAX, &body_len) &&
+        body_len > LIMIT_REQUEST_BODY_BYTES) {
+        request->phase = API_PHASE_WORK;
+        refuse_body(request);
+        return request->is_queued ? MHD_YES : MHD_NO;
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct api_request *request, const char *upload, size_t *len)
+{
+    if (!request->is_too_large) {
+        ke_buf_add(&request->body, upload, *len);
+        request->is_too_large = request->body.failed == KE_TOO_LARGE;
+    }
+    *len = 0;
+    return request->body.failed == KE_NOMEM ? MHD_NO : MHD_YES;
+}
+
+enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *upload,
+                               size_t *upload_len, void **req_cls)
+{
+    struct api_request *request = *req_cls;
+    (void)cls;
+    (void)mhd;
+    (void)url;
+    (void)version;
+    if (request == NULL) {
+        return MHD_NO; /* out of memory when its first line came */
+    }
+    if (request->phase == API_PHASE_HEAD) {
+        return begin_body(request, method);
+    }
+    if (*upload_len > 0) {
+        return take_body(request, upload, upload_len);
+    }
+    if (request->phase == API_PHASE_BODY) {
+        request->phase = API_PHASE_WORK;
+        api_conn_end_request(request->conn);
+        if (request->is_too_large) {
+            refuse_body(request);
+        } else {
+            api_dispatch(request);
+        }
+    } else if (atomic_load(&request->wait) == API_WAIT_DONE) {
+        atomic_store(&request->wait, API_WAIT_NONE);
+        request->on_done(request);
+    }
+    bool is_waiting = atomic_load(&request->wait) != API_WAIT_NONE;
+    return request->is_queued || is_waiting ? MHD_YES : MHD_NO;
+}
+
+static void count_request(const struct api_request *request)
+{
+    struct api_server *server = request->server;
+    int64_t took_ns = ke_now_ns() - request->started_ns;
+    if (ke_str_eq_c(request->method, "GET")) {
+        ke_metric_add(server->requests_read, 1);
+        if (!ke_str_eq_c(request->verb, "watch")) {
+            ke_metric_observe_ns(server->latency_read, took_ns);
+        }
+    } else {
+        ke_metric_add(server->requests_write, 1);
+        ke_metric_observe_ns(server->latency_write, took_ns);
+    }
+}
+
+void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
+                      enum MHD_RequestTerminationCode why)
+{
+    struct api_request *request = *req_cls;
+    (void)cls;
+    (void)mhd;
+    if (request == NULL) {
+        return;
+    }
+    api_conn_end_request(request->conn);
+    if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK && request->arena != NULL) {
+        count_request(request);
+    }
+    request_free(request);
+    *req_cls = NULL;
+}
+
+/* ---- waiting -----------------------------------------------------------------------------------
+ */
+
+void api_request_start_wait(struct api_request *request, api_request_fn *on_done)
+{
+    atomic_fetch_add(&request->server->n_waiting, 1);
+    request->on_done = on_done;
+    atomic_store(&request->wait, API_WAIT_NONE);
+}
+
+void api_request_settle(struct api_request *request)
+{
+    if (atomic_load(&request->wait) == API_WAIT_DONE) {
+        atomic_store(&request->wait, API_WAIT_NONE);
+        request->on_done(request);
+        return;
+    }
+    MHD_suspend_connection(request->mhd);
+    int expected = API_WAIT_NONE;
+    if (!atomic_compare_exchange_strong(&request->wait, &expected, API_WAIT_SUSPENDED)) {
+        MHD_resume_connection(request->mhd); /* done meanwhile: the handler runs again */
+    }
+}
+
+void api_request_finish(struct api_request *request)
+{
+    struct api_server *server = request->server;
+    struct MHD_Connection *mhd = request->mhd;
+    if (atomic_exchange(&request->wait, API_WAIT_DONE) == API_WAIT_SUSPENDED) {
+        MHD_resume_connection(mhd);
+    }
+    atomic_fetch_sub(&server->n_waiting, 1);
+}

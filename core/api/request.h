@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_API_REQUEST_H
+#define CORE_API_REQUEST_H
+/*
+ * One HTTP request, from its first line to its answer. Lives on one API loop; a request that waits
+ * (for a commit, for a trace) is suspended there and resumed by whoever finishes its work.
+ */
+#include "core/api/negotiate.h"
+#include "core/api/shard.h"
+#include "core/api/status.h"
+#include "core/api/target.h"
+
+enum api_phase {
+    API_PHASE_HEAD, /* receiving the head */
+    API_PHASE_BODY, /* receiving the body */
+    API_PHASE_WORK, /* dispatched; answered, or waiting */
+};
+
+enum api_wait { API_WAIT_NONE, API_WAIT_SUSPENDED, API_WAIT_DONE };
+
+struct api_request;
+typedef void api_request_fn(struct api_request *request);
+
+/* All that a request allocates for its own work. */
+#define API_ARENA_BYTES (1U << 20)
+
+struct api_request {
+    struct api_server *server;
+    struct api_shard *shard;
+    struct api_conn *conn;
+    struct MHD_Connection *mhd;
+    struct ke_arena *arena; /* NULL once a watch has begun */
+    enum api_phase phase;
+    bool is_queued; /* an answer is on its way */
+    bool is_too_large;
+    struct ke_str uri, method;
+    struct ke_buf body;
+    int64_t started_ns;
+
+    struct api_target target;
+    struct api_query query;
+    const struct api_user *user;
+    struct ke_str verb; /* as the authoriser knows it */
+    const struct model_kind *kind;
+    const struct model_version *version;
+    const struct model_subresource *subresource;
+    struct api_accept accept;
+    const struct ke_str *warnings;
+    size_t n_warnings;
+
+    _Atomic int wait;        /* enum api_wait */
+    api_request_fn *on_done; /* on the loop, when the work is done */
+    void *work;              /* of the handler that waits */
+};
+
+/* Header of the request; empty when absent. */
+struct ke_str api_request_header(const struct api_request *request, const char *name);
+
+/*
+ * Waiting: start, hand the work to another thread, settle. That thread calls finish once, maybe
+ * before settle is reached; on_done then runs on the loop and must answer.
+ */
+void api_request_start_wait(struct api_request *request, api_request_fn *on_done);
+void api_request_settle(struct api_request *request);
+void api_request_finish(struct api_request *request); /* any thread; request is gone after it */
+
+/* Answers. Each queues one; when memory fails the connection is closed. body is given. */
+void api_respond(struct api_request *request, unsigned http, const char *type, struct ke_buf *body);
+void api_respond_str(struct api_request *request, unsigned http, const char *type,
+                     struct ke_str body);
+void api_respond_status(struct api_request *request, const struct api_status *status);
+void api_respond_error(struct api_request *request, enum ke_code code, const struct ke_err *err);
+/* The same with the fixed text of a code. */
+void api_respond_code(struct api_request *request, enum ke_code code, const char *message);
+void api_respond_not_acceptable(struct api_request *request, enum api_negotiated why,
+                                const char *types);
+/* response is given; NULL closes the connection. */
+void api_respond_with(struct api_request *request, unsigned http, const char *type,
+                      struct MHD_Response *response);
+/* gzip is asked for and worth it. */
+bool api_wants_gzip(const struct api_request *request, size_t body_len);
+
+/* The callbacks of libmicrohttpd. */
+void *api_on_uri(void *shard, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result api_on_request(void *shard, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *upload,
+                               size_t *upload_len, void **request);
+void api_on_completed(void *shard, struct MHD_Connection *mhd, void **request,
+                      enum MHD_RequestTerminationCode why);
+
+/* Behind the head and body: who, what, and the handler. */
+void api_dispatch(struct api_request *request);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_API_SERVER_IMPL_H
+#define CORE_API_SERVER_IMPL_H
+/*
+ * The inside of struct api_server, for the files of core/api only. Immutable between start and
+ * stop but for what says so.
+ */
+#include <stdatomic.h>
+
+#include "core/api/docs.h"
+#include "core/api/request.h"
+#include "core/api/server.h"
+#include "core/api/shard.h"
+#include "core/base/metrics.h"
+
+#define API_MAX_LOOPS  8
+#define API_MAX_LISTEN 8
+#define API_MAX_JOBS   4 /* traces at a time */
+
+struct api_acceptor; /* core/api/acceptor.h */
+
+/* A trace at work: its thread is joined when the slot is used again, or at the end. */
+struct api_job {
+    struct ke_thread thread;
+    _Atomic int state; /* 0 free, 1 running, 2 finished: to be joined */
+    struct api_server *server;
+    struct api_request *request;
+};
+
+struct api_server {
+    struct api_options options; /* texts and arrays copied into arena */
+    struct ke_arena *arena;
+    struct api_docs docs;
+    struct api_shard *shards;
+    unsigned n_shards;
+    atomic_uint next_shard;
+    struct api_acceptor *acceptor;
+    unsigned fd_budget;
+    atomic_uint fds_used;
+    atomic_uint n_waiting;   /* requests whose work another thread does */
+    atomic_bool is_stopping; /* refuses new work */
+    pthread_mutex_t jobs_lock; /* guards the choice of a slot in jobs */
+    struct api_job jobs[API_MAX_JOBS];
+    struct ke_metric *requests_read, *requests_write, *requests_failed;
+    struct ke_metric *watchers, *connections;
+    struct ke_metric *latency_read, *latency_write;
+};
+
+/* Takes n descriptors of the budget; false: full. */
+bool api_server_take_fds(struct api_server *server, unsigned n);
+void api_server_give_fds(struct api_server *server, unsigned n);
+struct api_shard *api_server_pick_shard(struct api_server *server);
+
+/* Handlers. */
+void api_handle_path(struct api_request *request);     /* not a resource */
+void api_handle_get(struct api_request *request);      /* get */
+void api_handle_list(struct api_request *request);     /* list */
+void api_handle_watch(struct api_request *request);    /* watch */
+void api_handle_write(struct api_request *request);    /* create update patch delete... */
+void api_handle_kedge(struct api_request *request);    /* /kedge/v1/... */
+void api_handle_health(struct api_request *request);   /* /healthz /livez /readyz */
+void api_handle_componentstatus(struct api_request *request);
+
+/* Ends every watch of the shard; on its loop. */
+void api_watches_end(struct api_shard *shard);
+/* Waits for the traces at work and joins their threads. */
+void api_jobs_join(struct api_server *server);
+
+#endif
