@@ -86,8 +86,8 @@ static bool flush_up(struct api_bridge *bridge)
     if (up->ptr == NULL) {
         return true;
     }
-    ssize_t n = send(bridge->pair_fd, up->ptr + up->at, up->len - up->at,
-                     MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n =
+        send(bridge->pair_fd, up->ptr + up->at, up->len - up->at, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR;
     }
@@ -263,7 +263,8 @@ int api_bridge_open(struct api_shard *shard, int fd, struct tls_session *session
 
 void api_bridge_close_all(struct api_shard *shard)
 {
-    KE_LIST_EACH_SAFE (it, next, &shard->bridges) {
+    KE_LIST_EACH_SAFE(it, next, &shard->bridges)
+    {
         bridge_free(KE_CONTAINER_OF(it, struct api_bridge, link));
     }
 }

@@ -93,8 +93,7 @@ static void print_gv(const char *group, const char *version, struct ke_buf *out)
 
 static void print_resource(const struct model_kind *kind, struct ke_buf *out)
 {
-    ke_buf_addf(out,
-                "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",",
+    ke_buf_addf(out, "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",",
                 kind->plural, kind->singular, kind->is_namespaced ? "true" : "false", kind->kind);
     print_verbs(kind->verbs, out);
     print_names("shortNames", kind->short_names, KE_ARRAY_LEN(kind->short_names), out);
@@ -138,8 +137,8 @@ static void print_resource_list(const char *group, const char *version, struct k
 static void print_response_kind(const char *group, const char *version, const char *kind,
                                 struct ke_buf *out)
 {
-    ke_buf_addf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", group,
-                version, kind);
+    ke_buf_addf(out, "\"responseKind\":{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}",
+                group, version, kind);
 }
 
 static void print_found_subresources(const struct model_kind *kind, const struct api_gv_docs *gv,
@@ -198,8 +197,9 @@ static void print_found(const struct api_docs *docs, bool is_core, const char *v
         if (open != NULL && strcmp(open, gv->group) == 0) {
             ke_buf_add_char(out, ',');
         } else {
-            ke_buf_addf(out, "%s{\"metadata\":{\"name\":\"%s\",\"creationTimestamp\":null},"
-                             "\"versions\":[",
+            ke_buf_addf(out,
+                        "%s{\"metadata\":{\"name\":\"%s\",\"creationTimestamp\":null},"
+                        "\"versions\":[",
                         open != NULL ? "]}," : "", gv->group);
             open = gv->group;
         }
@@ -212,8 +212,7 @@ static void print_found(const struct api_docs *docs, bool is_core, const char *v
  */
 
 /* "versions":[...],"preferredVersion":{...}: the first of a group is the preferred one. */
-static void print_group_versions(const struct api_docs *docs, const char *group,
-                                 struct ke_buf *out)
+static void print_group_versions(const struct api_docs *docs, const char *group, struct ke_buf *out)
 {
     const char *preferred = NULL;
     ke_buf_add_c(out, "\"versions\":[");
@@ -391,9 +390,9 @@ enum ke_code api_docs_init(struct api_docs *docs, const struct api_version_info 
     api_openapi_index_print(docs, begin(&docs->openapi_v3_index));
     print_version(info, begin(&docs->version));
     struct api_doc *const all[] = {
-        &docs->core_versions,   &docs->group_list,      &docs->core_v2,
-        &docs->core_v2beta1,    &docs->groups_v2,       &docs->groups_v2beta1,
-        &docs->openapi_v2_pb,   &docs->openapi_v2_json, &docs->openapi_v3_index,
+        &docs->core_versions, &docs->group_list,      &docs->core_v2,
+        &docs->core_v2beta1,  &docs->groups_v2,       &docs->groups_v2beta1,
+        &docs->openapi_v2_pb, &docs->openapi_v2_json, &docs->openapi_v3_index,
         &docs->version,
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(all) && rc == KE_OK; i++) {
@@ -405,9 +404,9 @@ enum ke_code api_docs_init(struct api_docs *docs, const struct api_version_info 
 void api_docs_deinit(struct api_docs *docs)
 {
     struct api_doc *const all[] = {
-        &docs->core_versions,   &docs->group_list,      &docs->core_v2,
-        &docs->core_v2beta1,    &docs->groups_v2,       &docs->groups_v2beta1,
-        &docs->openapi_v2_pb,   &docs->openapi_v2_json, &docs->openapi_v3_index,
+        &docs->core_versions, &docs->group_list,      &docs->core_v2,
+        &docs->core_v2beta1,  &docs->groups_v2,       &docs->groups_v2beta1,
+        &docs->openapi_v2_pb, &docs->openapi_v2_json, &docs->openapi_v3_index,
         &docs->version,
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(all); i++) {

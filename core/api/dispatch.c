@@ -107,14 +107,10 @@ static unsigned verb_bit(struct ke_str verb)
         const char *name;
         unsigned bit;
     } bits[] = {
-        { "get", MODEL_VERB_GET },
-        { "list", MODEL_VERB_LIST },
-        { "watch", MODEL_VERB_WATCH },
-        { "create", MODEL_VERB_CREATE },
-        { "update", MODEL_VERB_UPDATE },
-        { "patch", MODEL_VERB_PATCH },
-        { "delete", MODEL_VERB_DELETE },
-        { "deletecollection", MODEL_VERB_DELETECOLLECTION },
+        { "get", MODEL_VERB_GET },       { "list", MODEL_VERB_LIST },
+        { "watch", MODEL_VERB_WATCH },   { "create", MODEL_VERB_CREATE },
+        { "update", MODEL_VERB_UPDATE }, { "patch", MODEL_VERB_PATCH },
+        { "delete", MODEL_VERB_DELETE }, { "deletecollection", MODEL_VERB_DELETECOLLECTION },
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(bits); i++) {
         if (ke_str_eq_c(verb, bits[i].name)) {
@@ -128,8 +124,8 @@ static unsigned verb_bit(struct ke_str verb)
 static bool find_kind(struct api_request *request)
 {
     const struct api_target *target = &request->target;
-    request->kind = model_kind_by_plural(target->group, target->version, target->resource,
-                                         &request->version);
+    request->kind =
+        model_kind_by_plural(target->group, target->version, target->resource, &request->version);
     if (request->kind == NULL) {
         respond_no_kind(request);
         return false;
@@ -149,8 +145,8 @@ static bool find_kind(struct api_request *request)
     }
     unsigned bit = verb_bit(request->verb);
     bool is_misplaced = bit == MODEL_VERB_CREATE && target->name.len > 0;
-    bool is_nowhere = bit == MODEL_VERB_CREATE && request->kind->is_namespaced &&
-                      target->ns.len == 0;
+    bool is_nowhere =
+        bit == MODEL_VERB_CREATE && request->kind->is_namespaced && target->ns.len == 0;
     if ((served & bit) == 0 || is_misplaced || is_nowhere) {
         api_respond_code(request, KE_METHOD, "");
         return false;
@@ -164,8 +160,8 @@ static void dispatch_resource(struct api_request *request)
         return;
     }
     unsigned forms = API_FORM_PLAIN | API_FORM_TABLE | API_FORM_PARTIAL;
-    enum api_negotiated negotiated = api_negotiate(
-        api_request_header(request, MHD_HTTP_HEADER_ACCEPT), forms, &request->accept);
+    enum api_negotiated negotiated =
+        api_negotiate(api_request_header(request, MHD_HTTP_HEADER_ACCEPT), forms, &request->accept);
     if (negotiated != API_NEGOTIATED) {
         api_respond_not_acceptable(request, negotiated, "application/json");
         return;

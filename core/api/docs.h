@@ -37,11 +37,11 @@ struct api_docs {
     size_t n_gvs;
     struct api_group_docs groups[API_MAX_GV]; /* without core */
     size_t n_groups;
-    struct api_doc core_versions;                   /* /api */
-    struct api_doc group_list;                      /* /apis */
-    struct api_doc core_v2, core_v2beta1;           /* /api, aggregated */
-    struct api_doc groups_v2, groups_v2beta1;       /* /apis, aggregated */
-    struct api_doc openapi_v2_pb, openapi_v2_json;  /* constant but for the version */
+    struct api_doc core_versions;                  /* /api */
+    struct api_doc group_list;                     /* /apis */
+    struct api_doc core_v2, core_v2beta1;          /* /api, aggregated */
+    struct api_doc groups_v2, groups_v2beta1;      /* /apis, aggregated */
+    struct api_doc openapi_v2_pb, openapi_v2_json; /* constant but for the version */
     struct api_doc openapi_v3_index;
     struct api_doc version;
 };

@@ -68,8 +68,8 @@ static void check_list_match(const struct api_list_options *list, struct ke_str 
 }
 
 /* Watches that begin with the list are not served: said so, clients list and watch instead. */
-static void check_initial_events(const struct api_query *query, bool is_watch,
-                                 struct ke_str match, struct model_issues *issues)
+static void check_initial_events(const struct api_query *query, bool is_watch, struct ke_str match,
+                                 struct model_issues *issues)
 {
     bool is_asked = api_query_get(query, "sendInitialEvents").ptr != NULL;
     if (is_watch && match.len > 0) {
@@ -251,7 +251,7 @@ static void apply_delete_body(const cJSON *body, struct resource_request *out,
     } else if (ke_json_bool(body, "orphanDependents", false)) {
         out->propagation = RESOURCE_ORPHAN;
     }
-    cJSON_ArrayForEach (item, ke_json_get(body, "dryRun")) {
+    cJSON_ArrayForEach(item, ke_json_get(body, "dryRun")) {
         if (!set_dry_run(ke_json_value_str(item), out, issues)) {
             return;
         }

@@ -143,8 +143,7 @@ void api_respond_status(struct api_request *request, const struct api_status *st
     size_t len = 0;
     char *bytes = ke_buf_take(&body, &len);
     struct MHD_Response *response =
-        bytes == NULL ? NULL
-                      : MHD_create_response_from_buffer_with_free_callback(len, bytes, free);
+        bytes == NULL ? NULL : MHD_create_response_from_buffer_with_free_callback(len, bytes, free);
     if (response == NULL) {
         free(bytes);
         return;
@@ -188,8 +187,8 @@ void api_respond_not_acceptable(struct api_request *request, enum api_negotiated
         .details = API_DETAILS_EMPTY,
     };
     if (why == API_NOT_FORM) {
-        (void)snprintf(message, sizeof(message),
-                       "only the following media types are accepted: %s", types);
+        (void)snprintf(message, sizeof(message), "only the following media types are accepted: %s",
+                       types);
         status.message = ke_str_c(message);
         status.details = API_DETAILS_NONE;
     }

@@ -37,8 +37,8 @@ struct api_server {
     struct api_acceptor *acceptor;
     unsigned fd_budget;
     atomic_uint fds_used;
-    atomic_uint n_waiting;   /* requests whose work another thread does */
-    atomic_bool is_stopping; /* refuses new work */
+    atomic_uint n_waiting;     /* requests whose work another thread does */
+    atomic_bool is_stopping;   /* refuses new work */
     pthread_mutex_t jobs_lock; /* guards the choice of a slot in jobs */
     struct api_job jobs[API_MAX_JOBS];
     struct ke_metric *requests_read, *requests_write, *requests_failed;
@@ -52,13 +52,13 @@ void api_server_give_fds(struct api_server *server, unsigned n);
 struct api_shard *api_server_pick_shard(struct api_server *server);
 
 /* Handlers. */
-void api_handle_path(struct api_request *request);     /* not a resource */
-void api_handle_get(struct api_request *request);      /* get */
-void api_handle_list(struct api_request *request);     /* list */
-void api_handle_watch(struct api_request *request);    /* watch */
-void api_handle_write(struct api_request *request);    /* create update patch delete... */
-void api_handle_kedge(struct api_request *request);    /* /kedge/v1/... */
-void api_handle_health(struct api_request *request);   /* /healthz /livez /readyz */
+void api_handle_path(struct api_request *request);   /* not a resource */
+void api_handle_get(struct api_request *request);    /* get */
+void api_handle_list(struct api_request *request);   /* list */
+void api_handle_watch(struct api_request *request);  /* watch */
+void api_handle_write(struct api_request *request);  /* create update patch delete... */
+void api_handle_kedge(struct api_request *request);  /* /kedge/v1/... */
+void api_handle_health(struct api_request *request); /* /healthz /livez /readyz */
 void api_handle_componentstatus(struct api_request *request);
 
 /* Ends every watch of the shard; on its loop. */

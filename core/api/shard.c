@@ -39,8 +39,6 @@ static struct api_conn *conn_of_address(const struct sockaddr *address)
 static void conn_free(struct api_conn *conn)
 {
     api_server_give_fds(conn->shard->server, conn->n_fds);
-    ke_metric_set(conn->shard->server->connections,
-                  (int64_t)atomic_load(&conn->shard->server->fds_used));
     ke_list_remove(&conn->link);
     api_identity_free(conn->identity);
     free(conn);
@@ -72,14 +70,14 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
 
 static struct MHD_Daemon *daemon_new(struct api_shard *shard, unsigned max_conns)
 {
-    return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
-        api_on_request, shard, MHD_OPTION_CONNECTION_LIMIT, max_conns,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
-        api_on_completed, shard, MHD_OPTION_NOTIFY_CONNECTION, on_connection, shard,
-        MHD_OPTION_URI_LOG_CALLBACK, api_on_uri, shard, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
-        NULL, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
+                            NULL, NULL, api_on_request, shard, MHD_OPTION_CONNECTION_LIMIT,
+                            max_conns, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)API_CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)API_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, api_on_completed,
+                            shard, MHD_OPTION_NOTIFY_CONNECTION, on_connection, shard,
+                            MHD_OPTION_URI_LOG_CALLBACK, api_on_uri, shard,
+                            MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
 }
 
 /* ---- waking ------------------------------------------------------------------------------------
@@ -244,7 +242,7 @@ static void on_sweep(void *ctx)
     int64_t now_ns = ke_now_ns();
     bool is_any = false;
     shard->is_sweeping = false;
-    KE_LIST_EACH (it, &shard->conns) {
+    KE_LIST_EACH(it, &shard->conns) {
         struct api_conn *conn = KE_CONTAINER_OF(it, struct api_conn, link);
         if (conn->deadline_ns == 0) {
             continue;
@@ -318,8 +316,7 @@ enum ke_code api_shard_init(struct api_shard *shard, struct api_server *server, 
     }
     shard->daemon = daemon_new(shard, max_conns);
     const union MHD_DaemonInfo *info =
-        shard->daemon == NULL ? NULL
-                              : MHD_get_daemon_info(shard->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+        shard->daemon == NULL ? NULL : MHD_get_daemon_info(shard->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == NULL) {
         return ke_fail(err, KE_IO, "start the HTTP server");
     }

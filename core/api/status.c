@@ -170,7 +170,7 @@ void api_status_print(const struct api_status *status, struct ke_buf *out)
     if (!status->is_success || status->details == API_DETAILS_NONE) {
         ke_buf_addf(out, ",\"code\":%u", status->http);
     }
-    ke_buf_add_c(out, "}\n");
+    ke_buf_add_char(out, '}');
 }
 
 void api_status_invalid_message(struct ke_str prefix, const struct model_issues *issues,

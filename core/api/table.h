@@ -2,9 +2,9 @@
 #ifndef CORE_API_TABLE_H
 #define CORE_API_TABLE_H
 /*
- * What `kubectl get` shows: columns and cells of each kind, formatted as upstream's printers do. One
- * file per family of kinds in core/api/table. Pure; any thread.
- * Source: pkg/printers/internalversion/printers.go; columns of a kube-apiserver 1.20.
+ * What `kubectl get` shows: columns and cells of each kind, formatted as upstream's printers do.
+ * One file per family of kinds in core/api/table. Pure; any thread. Source:
+ * pkg/printers/internalversion/printers.go; columns of a kube-apiserver 1.20.
  */
 #include <cjson/cJSON.h>
 
@@ -78,8 +78,12 @@ void api_more_end(struct api_more *more);
 
 #define API_CELL_BYTES 8192 /* a cell's text */
 #define API_COLUMN_NAME                                                                            \
-    { "Name", "string", "name", 0, "Name of the object, unique within its namespace." }
+    {                                                                                              \
+        "Name", "string", "name", 0, "Name of the object, unique within its namespace."            \
+    }
 #define API_COLUMN_AGE                                                                             \
-    { "Age", "string", "", 0, "Time since the object was created." }
+    {                                                                                              \
+        "Age", "string", "", 0, "Time since the object was created."                               \
+    }
 
 #endif

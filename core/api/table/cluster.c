@@ -31,7 +31,7 @@ static void format_node_status(const cJSON *node, struct ke_buf *out)
 {
     const cJSON *item;
     const char *status = "Unknown";
-    cJSON_ArrayForEach (item, ke_json_path(node, "status.conditions")) {
+    cJSON_ArrayForEach(item, ke_json_path(node, "status.conditions")) {
         if (ke_str_eq_c(ke_json_str(item, "type"), "Ready")) {
             status = ke_str_eq_c(ke_json_str(item, "status"), "True") ? "Ready" : "NotReady";
         }
@@ -52,7 +52,7 @@ static void format_roles(const cJSON *node, struct ke_buf *out)
     struct ke_str roles[MAX_ROLES];
     size_t n = 0;
     const cJSON *label;
-    cJSON_ArrayForEach (label, ke_json_path(node, "metadata.labels")) {
+    cJSON_ArrayForEach(label, ke_json_path(node, "metadata.labels")) {
         struct ke_str key = ke_str_c(label->string);
         struct ke_str value = ke_json_value_str(label);
         if (n < MAX_ROLES && ke_str_cut_prefix(&key, KE_STR("node-role.kubernetes.io/")) &&
@@ -71,7 +71,7 @@ static void format_roles(const cJSON *node, struct ke_buf *out)
 static struct ke_str node_address(const cJSON *node, const char *type)
 {
     const cJSON *item;
-    cJSON_ArrayForEach (item, ke_json_path(node, "status.addresses")) {
+    cJSON_ArrayForEach(item, ke_json_path(node, "status.addresses")) {
         if (ke_str_eq_c(ke_json_str(item, "type"), type)) {
             return ke_json_str(item, "address");
         }
@@ -223,7 +223,7 @@ static void print_component(const cJSON *object, struct api_cells *cells)
 {
     const cJSON *condition = NULL;
     const cJSON *item;
-    cJSON_ArrayForEach (item, ke_json_get(object, "conditions")) {
+    cJSON_ArrayForEach(item, ke_json_get(object, "conditions")) {
         if (ke_str_eq_c(ke_json_str(item, "type"), "Healthy")) {
             condition = item;
         }

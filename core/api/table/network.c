@@ -22,7 +22,7 @@ static void format_ports(const cJSON *ports, struct ke_buf *out)
 {
     const cJSON *port;
     size_t n = 0;
-    cJSON_ArrayForEach (port, ports) {
+    cJSON_ArrayForEach(port, ports) {
         int64_t node_port = ke_json_i64(port, "nodePort", 0);
         struct ke_str proto = ke_json_str(port, "protocol");
         ke_buf_addf(out, "%s%lld", n++ > 0 ? "," : "", (long long)ke_json_i64(port, "port", 0));
@@ -36,7 +36,7 @@ static void format_ports(const cJSON *ports, struct ke_buf *out)
 static void format_strings(const cJSON *array, struct ke_buf *out)
 {
     const cJSON *item;
-    cJSON_ArrayForEach (item, array) {
+    cJSON_ArrayForEach(item, array) {
         ke_buf_add_c(out, out->len > 0 ? "," : "");
         ke_buf_add_str(out, ke_json_value_str(item));
     }
@@ -46,7 +46,7 @@ static void format_strings(const cJSON *array, struct ke_buf *out)
 static void format_load_balancer(const cJSON *object, struct ke_buf *out)
 {
     const cJSON *item;
-    cJSON_ArrayForEach (item, ke_json_path(object, "status.loadBalancer.ingress")) {
+    cJSON_ArrayForEach(item, ke_json_path(object, "status.loadBalancer.ingress")) {
         struct ke_str address = ke_json_str(item, "ip");
         ke_buf_add_c(out, out->len > 0 ? "," : "");
         ke_buf_add_str(out, address.len > 0 ? address : ke_json_str(item, "hostname"));
@@ -123,13 +123,13 @@ static void add_subset(struct api_more *more, const cJSON *subset)
     const cJSON *address;
     const cJSON *port;
     if (cJSON_GetArraySize(ports) == 0) {
-        cJSON_ArrayForEach (address, addresses) {
+        cJSON_ArrayForEach(address, addresses) {
             add_address(more, address, NULL);
         }
         return;
     }
-    cJSON_ArrayForEach (port, ports) {
-        cJSON_ArrayForEach (address, addresses) {
+    cJSON_ArrayForEach(port, ports) {
+        cJSON_ArrayForEach(address, addresses) {
             add_address(more, address, port);
         }
     }
@@ -141,7 +141,7 @@ static void print_endpoints(const cJSON *object, struct api_cells *cells)
     const cJSON *subset;
     ke_auto_buf text = KE_BUF_INIT(API_CELL_BYTES);
     struct api_more more = { .out = &text };
-    cJSON_ArrayForEach (subset, subsets) {
+    cJSON_ArrayForEach(subset, subsets) {
         add_subset(&more, subset);
     }
     api_more_end(&more);
@@ -172,7 +172,7 @@ static void print_slice(const cJSON *object, struct api_cells *cells)
     struct api_more more_ports = { .out = &ports };
     struct api_more more = { .out = &addresses };
     const cJSON *item;
-    cJSON_ArrayForEach (item, ke_json_get(object, "ports")) {
+    cJSON_ArrayForEach(item, ke_json_get(object, "ports")) {
         int64_t port = ke_json_i64(item, "port", 0);
         if (!api_more_add(&more_ports)) {
             continue;
@@ -183,9 +183,9 @@ static void print_slice(const cJSON *object, struct api_cells *cells)
             ke_buf_add_char(&ports, '*');
         }
     }
-    cJSON_ArrayForEach (item, ke_json_get(object, "endpoints")) {
+    cJSON_ArrayForEach(item, ke_json_get(object, "endpoints")) {
         const cJSON *address;
-        cJSON_ArrayForEach (address, ke_json_get(item, "addresses")) {
+        cJSON_ArrayForEach(address, ke_json_get(item, "addresses")) {
             if (api_more_add(&more)) {
                 ke_buf_add_str(&addresses, ke_json_value_str(address));
             }
@@ -224,7 +224,7 @@ static void format_hosts(const cJSON *rules, struct ke_buf *out)
     const cJSON *rule;
     size_t n_shown = 0;
     size_t n_rules = 0;
-    cJSON_ArrayForEach (rule, rules) {
+    cJSON_ArrayForEach(rule, rules) {
         struct ke_str host = ke_json_str(rule, "host");
         n_rules++;
         if (host.len > 0 && n_shown < 3) {

@@ -39,7 +39,7 @@ static void set_reason(struct pod_row *row, const char *prefix, struct ke_str te
 static const cJSON *find_named(const cJSON *array, struct ke_str name)
 {
     const cJSON *item;
-    cJSON_ArrayForEach (item, array) {
+    cJSON_ArrayForEach(item, array) {
         if (ke_str_eq(ke_json_str(item, "name"), name)) {
             return item;
         }
@@ -50,7 +50,7 @@ static const cJSON *find_named(const cJSON *array, struct ke_str name)
 static const cJSON *condition(const cJSON *pod, const char *type)
 {
     const cJSON *item;
-    cJSON_ArrayForEach (item, ke_json_path(pod, "status.conditions")) {
+    cJSON_ArrayForEach(item, ke_json_path(pod, "status.conditions")) {
         if (ke_str_eq_c(ke_json_str(item, "type"), type)) {
             return item;
         }
@@ -139,10 +139,10 @@ static void add_inits(struct pod_row *row)
     const cJSON *item;
     int n_init = cJSON_GetArraySize(specs);
     int index = 0;
-    cJSON_ArrayForEach (item, specs) {
+    cJSON_ArrayForEach(item, specs) {
         row->n_containers += is_sidecar(item) ? 1 : 0;
     }
-    cJSON_ArrayForEach (item, ke_json_path(row->pod, "status.initContainerStatuses")) {
+    cJSON_ArrayForEach(item, ke_json_path(row->pod, "status.initContainerStatuses")) {
         if (!add_init(row, item, index++, n_init)) {
             return;
         }
@@ -234,10 +234,10 @@ static void print_gates(const cJSON *pod, struct api_cells *cells)
         api_cell_str(cells, KE_STR("<none>"));
         return;
     }
-    cJSON_ArrayForEach (gate, gates) {
+    cJSON_ArrayForEach(gate, gates) {
         const cJSON *item;
         struct ke_str type = ke_json_str(gate, "conditionType");
-        cJSON_ArrayForEach (item, ke_json_path(pod, "status.conditions")) {
+        cJSON_ArrayForEach(item, ke_json_path(pod, "status.conditions")) {
             if (ke_str_eq(ke_json_str(item, "type"), type)) {
                 n_passed += ke_str_eq_c(ke_json_str(item, "status"), "True") ? 1 : 0;
                 break;

@@ -183,7 +183,7 @@ void api_table_format_each(const cJSON *array, const char *name, struct ke_buf *
 {
     const cJSON *item;
     size_t n = 0;
-    cJSON_ArrayForEach (item, array) {
+    cJSON_ArrayForEach(item, array) {
         ke_buf_add_c(out, n++ > 0 ? "," : "");
         ke_buf_add_str(out, ke_json_str(item, name));
     }

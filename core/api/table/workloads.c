@@ -6,11 +6,17 @@
 #include "core/base/json.h"
 
 #define COLUMN_CONTAINERS                                                                          \
-    { "Containers", "string", "", 1, "Names of the containers of the template." }
+    {                                                                                              \
+        "Containers", "string", "", 1, "Names of the containers of the template."                  \
+    }
 #define COLUMN_IMAGES                                                                              \
-    { "Images", "string", "", 1, "Images of the containers of the template." }
+    {                                                                                              \
+        "Images", "string", "", 1, "Images of the containers of the template."                     \
+    }
 #define COLUMN_SELECTOR                                                                            \
-    { "Selector", "string", "", 1, "Selector of the pods." }
+    {                                                                                              \
+        "Selector", "string", "", 1, "Selector of the pods."                                       \
+    }
 
 static const struct api_column deployment_columns[] = {
     API_COLUMN_NAME,

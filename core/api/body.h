@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_API_BODY_H
+#define CORE_API_BODY_H
+/*
+ * Request bodies: JSON or Kubernetes protobuf to a JSON tree, with upstream's words for what cannot
+ * be decoded. Pure.
+ */
+#include <cjson/cJSON.h>
+
+#include "core/api/target.h"
+#include "core/model/kind.h"
+#include "core/resource/resource.h"
+
+enum api_body_error {
+    API_BODY_OK,
+    API_BODY_UNSUPPORTED, /* 415 */
+    API_BODY_BAD,         /* err: KE_MALFORMED, KE_TOO_LARGE, KE_NOMEM */
+};
+
+/* An object of kind in version. Missing kind and apiVersion are filled in, wrong ones refused. */
+enum api_body_error api_body_object(struct ke_str content_type, struct ke_str body,
+                                    const struct model_kind *kind,
+                                    const struct model_version *version, cJSON **out,
+                                    struct ke_err *err);
+/* DeleteOptions; *out NULL when there are none. */
+enum api_body_error api_body_delete_options(struct ke_str content_type, struct ke_str body,
+                                            cJSON **out, struct ke_err *err);
+/* A patch and its type. */
+enum api_body_error api_body_patch(struct ke_str content_type, struct ke_str body, cJSON **out,
+                                   enum resource_patch *out_type, struct ke_err *err);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths that are no resource: discovery, OpenAPI, version, metrics; health and kedge's own have
+ * files of their own. On the request's API loop.
+ */
+#include "core/api/server_impl.h"
+#include "core/base/limits.h"
+
+#define JSON "application/json"
+
+static void respond_no_path(struct api_request *request)
+{
+    struct api_status status = {
+        .http = 404,
+        .reason = "NotFound",
+        .message = KE_STR("the server could not find the requested resource"),
+        .details = API_DETAILS_EMPTY,
+    };
+    api_respond_status(request, &status);
+}
+
+/* Not modified when the client has it already. */
+static struct MHD_Response *doc_response(struct api_request *request, const struct api_doc *doc,
+                                         unsigned *http)
+{
+    char etag[API_HASH_TEXT + 2];
+    struct ke_buf out = KE_BUF_FIXED(etag, sizeof(etag) - 1);
+    ke_buf_addf(&out, "\"%s\"", doc->hash);
+    etag[out.len] = '\0';
+    struct ke_str known = api_request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    bool is_known = ke_str_eq(known, ke_buf_str(&out));
+    *http = is_known ? 304 : 200;
+    /* Documents live as long as the server, and libmicrohttpd only reads them. */
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        is_known ? 0 : doc->body.len, doc->body.ptr, MHD_RESPMEM_PERSISTENT);
+    if (response != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag);
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept");
+    }
+    return response;
+}
+
+static void respond_doc(struct api_request *request, const struct api_doc *doc, const char *type)
+{
+    if (api_wants_gzip(request, doc->body.len)) {
+        struct ke_buf copy = KE_BUF_INIT(LIMIT_FILE_BYTES);
+        ke_buf_add_str(&copy, ke_buf_str(&doc->body));
+        api_respond(request, 200, type, &copy);
+        return;
+    }
+    unsigned http = 200;
+    struct MHD_Response *response = doc_response(request, doc, &http);
+    api_respond_with(request, http, type, response);
+}
+
+/* JSON of one form only; a Table of it is not to be had. */
+static bool wants_json(struct api_request *request)
+{
+    struct api_accept accept;
+    enum api_negotiated negotiated =
+        api_negotiate(api_request_header(request, MHD_HTTP_HEADER_ACCEPT), API_FORM_PLAIN, &accept);
+    if (negotiated != API_NEGOTIATED) {
+        api_respond_not_acceptable(request, negotiated, JSON);
+    }
+    return negotiated == API_NEGOTIATED;
+}
+
+static void respond_json_doc(struct api_request *request, const struct api_doc *doc)
+{
+    if (wants_json(request)) {
+        respond_doc(request, doc, JSON);
+    }
+}
+
+/* /api and /apis: the old list, or all in one. */
+static void respond_root(struct api_request *request, const struct api_doc *plain,
+                         const struct api_doc *v2, const struct api_doc *v2beta1)
+{
+    struct api_accept accept;
+    enum api_negotiated negotiated =
+        api_negotiate(api_request_header(request, MHD_HTTP_HEADER_ACCEPT),
+                      API_FORM_PLAIN | API_FORM_DISCOVERY, &accept);
+    if (negotiated != API_NEGOTIATED) {
+        api_respond_not_acceptable(request, negotiated, JSON);
+    } else if (accept.form == API_FORM_PLAIN) {
+        respond_doc(request, plain, JSON);
+    } else if (strcmp(accept.version, "v2") == 0) {
+        respond_doc(request, v2,
+                    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+    } else {
+        respond_doc(request, v2beta1,
+                    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList");
+    }
+}
+
+/* rest: behind "/apis/" or "/api/": GROUP or GROUP/VERSION; core: VERSION. */
+static void respond_group(struct api_request *request, struct ke_str rest, bool is_core)
+{
+    const struct api_docs *docs = &request->server->docs;
+    size_t slash = ke_str_find(rest, '/');
+    struct ke_str first = ke_str_sub(rest, 0, slash);
+    struct ke_str second = { "", 0 };
+    if (slash < rest.len) {
+        second = ke_str_sub(rest, slash + 1, rest.len - slash - 1);
+    }
+    const struct api_doc *doc = NULL;
+    if (is_core || second.len > 0) {
+        const struct api_gv_docs *gv = is_core ? api_docs_find_gv(docs, KE_STR(""), first)
+                                               : api_docs_find_gv(docs, first, second);
+        doc = gv != NULL ? &gv->resources : NULL;
+    } else {
+        const struct api_group_docs *group = api_docs_find_group(docs, first);
+        doc = group != NULL ? &group->group_doc : NULL;
+    }
+    if (doc == NULL) {
+        api_respond_str(request, 404, "text/plain; charset=utf-8", KE_STR("404 page not found\n"));
+        return;
+    }
+    respond_json_doc(request, doc);
+}
+
+/* rest: behind "/openapi/v3/": "api/v1" or "apis/GROUP/VERSION". */
+static void respond_openapi_v3(struct api_request *request, struct ke_str rest)
+{
+    const struct api_gv_docs *gv = NULL;
+    struct ke_str group = { "", 0 };
+    if (ke_str_cut_prefix(&rest, KE_STR("api/"))) {
+        gv = api_docs_find_gv(&request->server->docs, group, rest);
+    } else if (ke_str_cut_prefix(&rest, KE_STR("apis/")) && ke_str_split(&rest, '/', &group)) {
+        gv = api_docs_find_gv(&request->server->docs, group, rest);
+    }
+    if (gv == NULL) {
+        respond_no_path(request);
+        return;
+    }
+    if (!wants_json(request)) {
+        return;
+    }
+    unsigned http = 200;
+    struct MHD_Response *response = doc_response(request, &gv->openapi, &http);
+    struct ke_str hash = api_query_get(&request->query, "hash");
+    /* An address with the right hash never changes its content: clients keep it on disk. */
+    if (response != NULL && ke_str_eq_c(hash, gv->openapi.hash)) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "public, immutable");
+    }
+    api_respond_with(request, http, JSON, response);
+}
+
+/* The type that clients name in Accept has an @ that no MIME type may have: answered without it. */
+static void respond_openapi_v2(struct api_request *request)
+{
+    const struct api_docs *docs = &request->server->docs;
+    struct ke_str accept = api_request_header(request, MHD_HTTP_HEADER_ACCEPT);
+    if (api_accepts(accept, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf") &&
+        !api_accepts(accept, JSON)) {
+        respond_doc(request, &docs->openapi_v2_pb,
+                    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+    } else if (api_accepts(accept, JSON)) {
+        respond_doc(request, &docs->openapi_v2_json, JSON);
+    } else {
+        api_respond_not_acceptable(request, API_NOT_JSON, JSON);
+    }
+}
+
+static void respond_metrics(struct api_request *request)
+{
+    struct ke_buf body = KE_BUF_INIT(LIMIT_FILE_BYTES);
+    ke_metrics_print(&body);
+    api_respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
+}
+
+static bool is_health(struct ke_str path)
+{
+    return ke_str_eq_c(path, "/healthz") || ke_str_eq_c(path, "/livez") ||
+           ke_str_eq_c(path, "/readyz");
+}
+
+static void dispatch_docs(struct api_request *request, struct ke_str path)
+{
+    const struct api_docs *docs = &request->server->docs;
+    struct ke_str rest = path;
+    if (ke_str_eq_c(path, "/api")) {
+        respond_root(request, &docs->core_versions, &docs->core_v2, &docs->core_v2beta1);
+    } else if (ke_str_eq_c(path, "/apis")) {
+        respond_root(request, &docs->group_list, &docs->groups_v2, &docs->groups_v2beta1);
+    } else if (ke_str_cut_prefix(&rest, KE_STR("/api/"))) {
+        respond_group(request, rest, true);
+    } else if (ke_str_cut_prefix(&rest, KE_STR("/apis/"))) {
+        respond_group(request, rest, false);
+    } else if (ke_str_eq_c(path, "/openapi/v2")) {
+        respond_openapi_v2(request);
+    } else if (ke_str_eq_c(path, "/openapi/v3")) {
+        respond_json_doc(request, &docs->openapi_v3_index);
+    } else if (ke_str_cut_prefix(&rest, KE_STR("/openapi/v3/"))) {
+        respond_openapi_v3(request, rest);
+    } else if (ke_str_eq_c(path, "/version")) {
+        respond_json_doc(request, &docs->version);
+    } else {
+        respond_no_path(request);
+    }
+}
+
+/* "/" tells what there is, as upstream. */
+static void respond_paths(struct api_request *request)
+{
+    const struct api_docs *docs = &request->server->docs;
+    struct ke_buf body = KE_BUF_INIT(LIMIT_FILE_BYTES);
+    ke_buf_add_c(&body, "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\"");
+    for (size_t i = 0; i < docs->n_groups; i++) {
+        ke_buf_addf(&body, ",\"/apis/%s\"", docs->groups[i].group);
+    }
+    for (size_t i = 0; i < docs->n_gvs; i++) {
+        if (docs->gvs[i].group[0] != '\0') {
+            ke_buf_addf(&body, ",\"/apis/%s/%s\"", docs->gvs[i].group, docs->gvs[i].version);
+        }
+    }
+    ke_buf_add_c(&body, ",\"/healthz\",\"/livez\",\"/metrics\",\"/openapi/v2\",\"/openapi/v3\","
+                        "\"/readyz\",\"/version\"]}\n");
+    api_respond(request, 200, JSON, &body);
+}
+
+void api_handle_path(struct api_request *request)
+{
+    struct ke_str path = request->target.path;
+    if (path.len > 1 && path.ptr[path.len - 1] == '/') {
+        path.len--;
+    }
+    if (!ke_str_eq_c(request->method, "GET")) {
+        api_respond_code(request, KE_METHOD, "");
+    } else if (ke_str_eq_c(path, "/")) {
+        respond_paths(request);
+    } else if (is_health(path)) {
+        request->target.path = path;
+        api_handle_health(request);
+    } else if (ke_str_eq_c(path, "/metrics")) {
+        respond_metrics(request);
+    } else if (ke_str_has_prefix(path, KE_STR("/kedge/"))) {
+        request->target.path = path;
+        api_handle_kedge(request);
+    } else {
+        dispatch_docs(request, path);
+    }
+}

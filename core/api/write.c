@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * create, update, patch, delete, deletecollection: decodes options and body, submits to
+ * core/resource, suspends the connection until the commit is done, answers. The completion runs on
+ * the writer's thread and only keeps what the answer needs; the answer is made on the API loop.
+ */
+#include "core/api/body.h"
+#include "core/api/options.h"
+#include "core/api/read.h"
+#include "core/api/server_impl.h"
+#include "core/base/json.h"
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+
+/* What a completion leaves for the loop. */
+struct write_work {
+    struct resource_request request;
+    cJSON *delete_body; /* its texts are borrowed by request */
+    enum ke_code code;
+    struct ke_err err;
+    struct registry_object *object;
+    char *failure; /* the Status of a KE_INVALID, made while its issues live */
+    size_t failure_len;
+    bool is_created, is_deleted;
+    struct ke_str warnings[16];
+    size_t n_warnings;
+    struct registry_list deleted; /* deletecollection */
+    uint32_t retry_after_s;
+};
+
+static void work_free(struct write_work *work)
+{
+    registry_object_unref(work->object);
+    registry_list_free(&work->deleted);
+    cJSON_Delete(work->delete_body);
+    for (size_t i = 0; i < work->n_warnings; i++) {
+        ke_autofree(&work->warnings[i].ptr);
+    }
+    free(work->failure);
+    free(work);
+}
+
+/* ---- completion: on the writer's thread, or at once --------------------------------------------
+ */
+
+static void keep_failure(struct write_work *work, const struct resource_reply *reply)
+{
+    struct api_status status = api_status_from(reply->code, &reply->err);
+    ke_auto_buf message = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
+    ke_auto_buf body = KE_BUF_INIT(2 * LIMIT_REQUEST_BODY_BYTES);
+    api_status_invalid_message(ke_str_c(reply->err.msg), reply->issues, &message);
+    status.message = ke_buf_str(&message);
+    status.issues = reply->issues;
+    api_status_print(&status, &body);
+    if (message.failed == KE_OK) {
+        work->failure = ke_buf_take(&body, &work->failure_len);
+    }
+}
+
+static void keep_list(struct write_work *work, const struct registry_list *list)
+{
+    work->deleted.revision = list->revision;
+    if (list->n_objects == 0) {
+        return;
+    }
+    work->deleted.objects = ke_alloc_n(list->n_objects, sizeof(struct registry_object *));
+    if (work->deleted.objects == NULL) {
+        work->code = ke_fail(&work->err, KE_NOMEM, "deletecollection");
+        return;
+    }
+    for (size_t i = 0; i < list->n_objects; i++) {
+        work->deleted.objects[i] = registry_object_ref(list->objects[i]);
+    }
+    work->deleted.n_objects = list->n_objects;
+}
+
+static void on_reply(void *ctx, const struct resource_reply *reply)
+{
+    struct api_request *request = ctx;
+    struct write_work *work = request->work;
+    work->code = reply->code;
+    work->err = reply->err;
+    work->is_created = reply->is_created;
+    work->is_deleted = reply->is_deleted;
+    work->retry_after_s = reply->retry_after_s;
+    if (reply->object != NULL) {
+        work->object = registry_object_ref(reply->object);
+    }
+    for (size_t i = 0; i < reply->n_warnings && i < KE_ARRAY_LEN(work->warnings); i++) {
+        char *copy = ke_str_dup(reply->warnings[i]);
+        if (copy != NULL) {
+            work->warnings[work->n_warnings++] = ke_str_of(copy, reply->warnings[i].len);
+        }
+    }
+    if (reply->issues != NULL && reply->code == KE_INVALID) {
+        keep_failure(work, reply);
+    }
+    if (reply->list != NULL && reply->code == KE_OK) {
+        keep_list(work, reply->list);
+    }
+    api_request_finish(request);
+}
+
+/* ---- the answer: on the loop -------------------------------------------------------------------
+ */
+
+/* A patch that cannot be applied has this one message upstream; what is wrong stands beside it. */
+static void respond_bad_patch(struct api_request *request, const struct write_work *work)
+{
+    struct api_cause cause = {
+        .reason = KE_STR("UnexpectedServerResponse"),
+        .message = ke_str_c(work->err.msg),
+    };
+    struct api_status status = {
+        .http = 422,
+        .reason = "Invalid",
+        .message = KE_STR("the server rejected our request due to an error in our request"),
+        .details = API_DETAILS_EMPTY,
+        .causes = &cause,
+        .n_causes = 1,
+    };
+    api_respond_status(request, &status);
+}
+
+static void respond_failure(struct api_request *request, const struct write_work *work)
+{
+    if (work->failure != NULL) {
+        api_respond_str(request, api_status_http(work->code), "application/json",
+                        ke_str_of(work->failure, work->failure_len));
+        return;
+    }
+    if (work->code == KE_INVALID && work->request.verb == RESOURCE_PATCH) {
+        respond_bad_patch(request, work);
+        return;
+    }
+    struct api_status status = api_status_from(work->code, &work->err);
+    if (work->retry_after_s > 0) {
+        status.retry_after_s = work->retry_after_s;
+    }
+    if (status.http >= 500) {
+        ke_metric_add(request->server->requests_failed, 1);
+    }
+    api_respond_status(request, &status);
+}
+
+/* {"kind":"Status",...,"status":"Success","details":{name, group, kind, uid}} */
+static void respond_deleted(struct api_request *request, const struct registry_object *object)
+{
+    struct api_status status = {
+        .http = 200,
+        .reason = "",
+        .details = API_DETAILS_EMPTY,
+        .name = object->name,
+        .group = ke_str_c(request->version->group),
+        .kind = ke_str_c(request->kind->plural),
+        .uid = object->uid,
+        .is_success = true,
+    };
+    api_respond_status(request, &status);
+}
+
+static void respond_collection(struct api_request *request, struct write_work *work)
+{
+    struct resource_list list = { .items = work->deleted, .n_remaining = -1 };
+    work->deleted = (struct registry_list){ .n_objects = 0 };
+    api_respond_list(request, &list);
+}
+
+static void on_done(struct api_request *request)
+{
+    struct write_work *work = request->work;
+    request->work = NULL;
+    request->warnings = work->warnings;
+    request->n_warnings = work->n_warnings;
+    enum resource_verb verb = work->request.verb;
+    if (work->code != KE_OK) {
+        respond_failure(request, work);
+    } else if (verb == RESOURCE_DELETE_COLLECTION) {
+        respond_collection(request, work);
+    } else if (work->object == NULL) {
+        api_respond_code(request, KE_BUG, "");
+    } else if (verb == RESOURCE_DELETE && work->is_deleted && request->kind->id != MODEL_POD) {
+        respond_deleted(request, work->object);
+    } else {
+        bool is_new = verb == RESOURCE_CREATE || work->is_created;
+        api_respond_object(request, is_new ? 201 : 200, work->object);
+    }
+    request->n_warnings = 0;
+    work_free(work);
+}
+
+/* ---- the request -------------------------------------------------------------------------------
+ */
+
+static void respond_unsupported(struct api_request *request, bool is_patch)
+{
+    struct api_status status = {
+        .http = 415,
+        .reason = "UnsupportedMediaType",
+        .message = KE_STR("the body of the request was in an unknown format - accepted media types "
+                          "include: application/json, application/vnd.kubernetes.protobuf"),
+    };
+    if (is_patch) {
+        status.message =
+            KE_STR("the body of the request was in an unknown format - accepted media types "
+                   "include: application/json-patch+json, application/merge-patch+json, "
+                   "application/strategic-merge-patch+json");
+        status.details = API_DETAILS_EMPTY;
+    }
+    api_respond_status(request, &status);
+}
+
+static enum api_body_error take_body(struct api_request *request, struct write_work *work,
+                                     struct ke_err *err)
+{
+    struct ke_str type = api_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
+    struct ke_str body = ke_buf_str(&request->body);
+    struct resource_request *write = &work->request;
+    if (write->verb == RESOURCE_PATCH) {
+        return api_body_patch(type, body, &write->body, &write->patch, err);
+    }
+    if (write->verb == RESOURCE_CREATE || write->verb == RESOURCE_UPDATE) {
+        return api_body_object(type, body, request->kind, request->version, &write->body, err);
+    }
+    return api_body_delete_options(type, body, &work->delete_body, err);
+}
+
+static enum ke_code take_options(struct api_request *request, struct write_work *work,
+                                 struct model_issues *issues, struct ke_err *err)
+{
+    struct resource_request *write = &work->request;
+    const char *const names[] = {
+        [RESOURCE_CREATE] = "CreateOptions",
+        [RESOURCE_UPDATE] = "UpdateOptions",
+        [RESOURCE_PATCH] = "PatchOptions",
+    };
+    if (write->verb == RESOURCE_DELETE || write->verb == RESOURCE_DELETE_COLLECTION) {
+        return api_delete_options_parse(&request->query, work->delete_body, write, issues, err);
+    }
+    return api_write_options_parse(&request->query, names[write->verb], write, issues, err);
+}
+
+/* Selectors of a deletecollection are checked here, where their words are known. */
+static enum ke_code take_selectors(struct api_request *request, struct write_work *work,
+                                   struct model_issues *issues, struct ke_err *err)
+{
+    struct api_list_options list;
+    enum ke_code rc =
+        api_list_options_parse(&request->query, request->kind, false, &list, issues, err);
+    if (rc != KE_OK) {
+        return rc;
+    }
+    api_list_options_clear(&list);
+    work->request.label_selector = api_query_get(&request->query, "labelSelector");
+    work->request.field_selector = api_query_get(&request->query, "fieldSelector");
+    return KE_OK;
+}
+
+static enum resource_verb write_verb(struct ke_str verb)
+{
+    if (ke_str_eq_c(verb, "create")) {
+        return RESOURCE_CREATE;
+    }
+    if (ke_str_eq_c(verb, "update")) {
+        return RESOURCE_UPDATE;
+    }
+    if (ke_str_eq_c(verb, "patch")) {
+        return RESOURCE_PATCH;
+    }
+    return ke_str_eq_c(verb, "delete") ? RESOURCE_DELETE : RESOURCE_DELETE_COLLECTION;
+}
+
+static void submit(struct api_request *request, struct write_work *work)
+{
+    ke_buf_free(&request->body);
+    request->work = work;
+    api_request_start_wait(request, on_done);
+    resource_submit(request->server->options.store, &work->request, on_reply, request);
+    api_request_settle(request);
+}
+
+void api_handle_write(struct api_request *request)
+{
+    struct ke_err err;
+    struct model_issues issues;
+    if (atomic_load(&request->server->is_stopping)) {
+        api_respond_code(request, KE_UNAVAILABLE, "the server is shutting down");
+        return;
+    }
+    struct write_work *work = ke_alloc(sizeof(*work));
+    if (work == NULL) {
+        api_respond_code(request, KE_NOMEM, "");
+        return;
+    }
+    work->request = (struct resource_request){
+        .verb = write_verb(request->verb),
+        .kind = request->kind,
+        .version = request->version,
+        .ns = request->target.ns,
+        .name = request->target.name,
+        .subresource = request->target.subresource,
+        .user = request->user->name,
+        .grace_period_s = -1,
+    };
+    model_issues_init(&issues, request->arena);
+    enum api_body_error decoded = take_body(request, work, &err);
+    if (decoded == API_BODY_UNSUPPORTED) {
+        respond_unsupported(request, work->request.verb == RESOURCE_PATCH);
+        work_free(work);
+        return;
+    }
+    enum ke_code rc = decoded == API_BODY_BAD ? err.code : KE_OK;
+    if (rc == KE_OK) {
+        rc = take_options(request, work, &issues, &err);
+    }
+    if (rc == KE_OK && work->request.verb == RESOURCE_DELETE_COLLECTION) {
+        rc = take_selectors(request, work, &issues, &err);
+    }
+    if (rc != KE_OK) {
+        cJSON_Delete(work->request.body);
+        api_respond_invalid(request, rc, &err, &issues);
+        work_free(work);
+        return;
+    }
+    submit(request, work);
+}
