@@ -221,7 +221,9 @@ static void on_listener(void *ctx, uint32_t events)
             take_client(listener, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             ke_log(KE_LOG_WARN, "api.accept_failed", KV_I("errno", errno));
-            (void)ke_loop_fd_set(listener->watch, 0);
+            if (!ke_loop_fd_set(listener->watch, 0)) {
+                return; /* then the loop tries again at once */
+            }
             ke_loop_timer_after(listener->acceptor->pause, PAUSE_NS);
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {

@@ -56,37 +56,6 @@ static enum ke_code parse_json(struct ke_str body, const char *kind, cJSON **out
     return KE_OK;
 }
 
-/* kind and apiVersion of the body are those of the URL; absent ones are filled in. */
-static enum ke_code check_type(const struct model_kind *kind, const struct model_version *version,
-                               cJSON *object, struct ke_err *err)
-{
-    char memory[128];
-    struct ke_buf wanted = KE_BUF_FIXED(memory, sizeof(memory));
-    model_version_format(version, &wanted);
-    struct ke_str its_kind = ke_json_str(object, "kind");
-    struct ke_str its_version = ke_json_str(object, "apiVersion");
-    bool is_filled = true;
-    if (its_kind.len == 0) {
-        is_filled = ke_json_set_str(object, "kind", ke_str_c(kind->kind));
-    } else if (!ke_str_eq_c(its_kind, kind->kind)) {
-        return ke_fail(err, KE_MALFORMED,
-                       "%.*s in version \"%.*s\" cannot be handled as a %s: converting (%.*s.%.*s) "
-                       "to (%s.%s): unknown conversion",
-                       KE_STR_ARG(its_kind), KE_STR_ARG(its_version), kind->kind,
-                       KE_STR_ARG(its_version), KE_STR_ARG(its_kind),
-                       version->group[0] != '\0' ? version->group : "core", kind->kind);
-    }
-    if (its_version.len == 0) {
-        is_filled = is_filled && ke_json_set_str(object, "apiVersion", ke_buf_str(&wanted));
-    } else if (!ke_str_eq(its_version, ke_buf_str(&wanted))) {
-        return ke_fail(err, KE_MALFORMED,
-                       "the API version in the data (%.*s) does not match the expected API version "
-                       "(%.*s)",
-                       KE_STR_ARG(its_version), KE_STR_ARG(ke_buf_str(&wanted)));
-    }
-    return is_filled ? KE_OK : ke_fail(err, KE_NOMEM, "decode body");
-}
-
 static enum ke_code decode(enum format format, struct ke_str body,
                            const struct model_message *message, const char *kind, cJSON **out,
                            struct ke_err *err)
@@ -106,17 +75,9 @@ enum api_body_error api_body_object(struct ke_str content_type, struct ke_str bo
     if (format == FORMAT_OTHER) {
         return API_BODY_UNSUPPORTED;
     }
-    ke_auto_json *json = NULL;
     const struct model_message *message = model_schema_find(ke_str_c(version->message));
-    enum ke_code rc = decode(format, body, message, kind->kind, &json, err);
-    if (rc == KE_OK) {
-        rc = check_type(kind, version, json, err);
-    }
-    if (rc != KE_OK) {
-        return API_BODY_BAD;
-    }
-    *out = KE_TAKE(json);
-    return API_BODY_OK;
+    enum ke_code rc = decode(format, body, message, kind->kind, out, err);
+    return rc == KE_OK ? API_BODY_OK : API_BODY_BAD;
 }
 
 enum api_body_error api_body_delete_options(struct ke_str content_type, struct ke_str body,

@@ -17,7 +17,7 @@ enum api_body_error {
     API_BODY_BAD,         /* err: KE_MALFORMED, KE_TOO_LARGE, KE_NOMEM */
 };
 
-/* An object of kind in version. Missing kind and apiVersion are filled in, wrong ones refused. */
+/* An object; whether it is one of kind and version is core/resource's to check. */
 enum api_body_error api_body_object(struct ke_str content_type, struct ke_str body,
                                     const struct model_kind *kind,
                                     const struct model_version *version, cJSON **out,

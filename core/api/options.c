@@ -85,18 +85,6 @@ static void check_initial_events(const struct api_query *query, bool is_watch, s
     }
 }
 
-static enum ke_code check_fields(const struct model_kind *kind,
-                                 const struct model_selector *selector, struct ke_err *err)
-{
-    struct ke_str key;
-    for (size_t i = 0; model_selector_key(selector, i, &key); i++) {
-        if (!model_kind_has_field(kind, key)) {
-            return ke_fail(err, KE_MALFORMED, "field label not supported: %.*s", KE_STR_ARG(key));
-        }
-    }
-    return KE_OK;
-}
-
 static enum ke_code parse_selectors(const struct api_query *query, const struct model_kind *kind,
                                     struct api_list_options *out, struct ke_err *err)
 {
@@ -114,7 +102,7 @@ static enum ke_code parse_selectors(const struct api_query *query, const struct 
         rc = model_selector_parse_fields(fields, &out->fields, err);
     }
     if (rc == KE_OK && out->fields != NULL) {
-        rc = check_fields(kind, out->fields, err);
+        rc = resource_check_fields(kind, out->fields, err);
     }
     return rc;
 }
@@ -223,7 +211,9 @@ enum ke_code api_write_options_parse(const struct api_query *query, const char *
 static void set_propagation(struct ke_str value, struct resource_request *out,
                             struct model_issues *issues)
 {
-    if (value.len == 0 || ke_str_eq_c(value, "Background")) {
+    if (value.len == 0) {
+        out->propagation = RESOURCE_PROPAGATION_UNSET;
+    } else if (ke_str_eq_c(value, "Background")) {
         out->propagation = RESOURCE_BACKGROUND;
     } else if (ke_str_eq_c(value, "Foreground")) {
         out->propagation = RESOURCE_FOREGROUND;

@@ -388,7 +388,13 @@ void api_handle_list(struct api_request *request)
     rc = resource_list(request->server->options.store, request->kind, &asked, &list, &err);
     api_list_options_clear(&options);
     if (rc != KE_OK) {
-        api_respond_error(request, rc, &err);
+        struct api_status status = api_status_from(rc, &err);
+        if (rc == KE_GONE && list.continue_token != NULL) {
+            status.message = ke_str_c(resource_continue_expired_message);
+            status.continue_token = list.continue_token;
+        }
+        api_respond_status(request, &status);
+        resource_list_free(&list);
         return;
     }
     api_respond_list(request, &list);

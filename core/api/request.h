@@ -69,6 +69,9 @@ void api_respond(struct api_request *request, unsigned http, const char *type, s
 void api_respond_str(struct api_request *request, unsigned http, const char *type,
                      struct ke_str body);
 void api_respond_status(struct api_request *request, const struct api_status *status);
+/* A printed Status, given: *text is NULL afterwards. */
+void api_respond_status_text(struct api_request *request, unsigned http, uint32_t retry_after_s,
+                             char **text, size_t len);
 void api_respond_error(struct api_request *request, enum ke_code code, const struct ke_err *err);
 /* The same with the fixed text of a code. */
 void api_respond_code(struct api_request *request, enum ke_code code, const char *message);

@@ -136,28 +136,35 @@ void api_respond_str(struct api_request *request, unsigned http, const char *typ
                      MHD_create_response_from_buffer(body.len, copy, MHD_RESPMEM_MUST_COPY));
 }
 
-void api_respond_status(struct api_request *request, const struct api_status *status)
+void api_respond_status_text(struct api_request *request, unsigned http, uint32_t retry_after_s,
+                             char **text, size_t len)
 {
-    ke_auto_buf body = KE_BUF_INIT(LIMIT_OBJECT_BYTES);
-    api_status_print(status, &body);
-    size_t len = 0;
-    char *bytes = ke_buf_take(&body, &len);
+    char *bytes = KE_TAKE(*text);
     struct MHD_Response *response =
         bytes == NULL ? NULL : MHD_create_response_from_buffer_with_free_callback(len, bytes, free);
     if (response == NULL) {
         free(bytes);
         return;
     }
-    if (status->retry_after_s > 0) {
-        char text[16];
-        (void)snprintf(text, sizeof(text), "%u", (unsigned)status->retry_after_s);
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, text);
+    if (retry_after_s > 0) {
+        char seconds[16];
+        (void)snprintf(seconds, sizeof(seconds), "%u", (unsigned)retry_after_s);
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
     }
-    if (status->http == 401) {
+    if (http == 401) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
                                       "Bearer realm=\"kedge\"");
     }
-    api_respond_with(request, status->http, "application/json", response);
+    api_respond_with(request, http, "application/json", response);
+}
+
+void api_respond_status(struct api_request *request, const struct api_status *status)
+{
+    ke_auto_buf body = KE_BUF_INIT(2 * LIMIT_REQUEST_BODY_BYTES);
+    api_status_print(status, &body);
+    size_t len = 0;
+    char *text = ke_buf_take(&body, &len);
+    api_respond_status_text(request, status->http, status->retry_after_s, &text, len);
 }
 
 void api_respond_error(struct api_request *request, enum ke_code code, const struct ke_err *err)

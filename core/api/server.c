@@ -4,8 +4,6 @@
  */
 #include "core/api/server.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <sys/resource.h>
 
 #include "core/api/acceptor.h"
@@ -163,11 +161,13 @@ static void stop_shards(struct api_server *server)
 
 enum ke_code api_server_start(struct api_server *server, struct ke_err *err)
 {
+    static const char *const names[API_MAX_LOOPS] = {
+        "kedge-api-0", "kedge-api-1", "kedge-api-2", "kedge-api-3",
+        "kedge-api-4", "kedge-api-5", "kedge-api-6", "kedge-api-7",
+    };
     enum ke_code rc = api_acceptor_new(server, &server->acceptor, err);
     for (unsigned i = 0; i < server->n_shards && rc == KE_OK; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof(name), "kedge-api-%u", i);
-        rc = api_shard_start(&server->shards[i], name, err);
+        rc = api_shard_start(&server->shards[i], names[i], err);
     }
     if (rc == KE_OK) {
         rc = api_acceptor_start(server->acceptor, err);

@@ -158,8 +158,12 @@ static void print_details(const struct api_status *status, struct ke_buf *out)
 
 void api_status_print(const struct api_status *status, struct ke_buf *out)
 {
-    ke_buf_addf(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"%s\"",
-                status->is_success ? "Success" : "Failure");
+    ke_buf_add_c(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{");
+    if (status->continue_token != NULL) {
+        ke_buf_add_c(out, "\"continue\":");
+        ke_buf_add_json_str(out, ke_str_c(status->continue_token));
+    }
+    ke_buf_addf(out, "},\"status\":\"%s\"", status->is_success ? "Success" : "Failure");
     struct members members = { .out = out, .has_any = true };
     add_member(&members, "message", status->message);
     add_member(&members, "reason", ke_str_c(status->reason));

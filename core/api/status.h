@@ -33,6 +33,7 @@ struct api_status {
     const struct model_issues *issues;    /* causes, or NULL */
     const struct api_cause *causes;       /* more causes */
     size_t n_causes;
+    const char *continue_token; /* of metadata, or NULL */
     uint32_t retry_after_s;
     bool is_success;
 };

@@ -17,9 +17,8 @@ struct write_work {
     struct resource_request request;
     cJSON *delete_body; /* its texts are borrowed by request */
     enum ke_code code;
-    struct ke_err err;
     struct registry_object *object;
-    char *failure; /* the Status of a KE_INVALID, made while its issues live */
+    char *failure; /* Status */
     size_t failure_len;
     bool is_created, is_deleted;
     struct ke_str warnings[16];
@@ -43,18 +42,49 @@ static void work_free(struct write_work *work)
 /* ---- completion: on the writer's thread, or at once --------------------------------------------
  */
 
+/* A patch that cannot be applied has this one message upstream; what is wrong stands beside it. */
+static void set_bad_patch(struct api_status *status, struct api_cause *cause)
+{
+    cause->reason = KE_STR("UnexpectedServerResponse");
+    cause->message = status->message;
+    cause->field = (struct ke_str){ NULL, 0 };
+    status->message = KE_STR("the server rejected our request due to an error in our request");
+    status->kind = (struct ke_str){ NULL, 0 };
+    status->details = API_DETAILS_EMPTY;
+    status->n_causes = 1;
+}
+
+/* The Status is made while the reply's texts live. */
 static void keep_failure(struct write_work *work, const struct resource_reply *reply)
 {
     struct api_status status = api_status_from(reply->code, &reply->err);
-    ke_auto_buf message = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
+    struct api_cause cause = {
+        .reason = reply->cause_reason,
+        .message = reply->cause_message,
+        .field = reply->cause_field,
+    };
     ke_auto_buf body = KE_BUF_INIT(2 * LIMIT_REQUEST_BODY_BYTES);
-    api_status_invalid_message(ke_str_c(reply->err.msg), reply->issues, &message);
-    status.message = ke_buf_str(&message);
-    status.issues = reply->issues;
-    api_status_print(&status, &body);
-    if (message.failed == KE_OK) {
-        work->failure = ke_buf_take(&body, &work->failure_len);
+    if (reply->message.len > 0 && ke_str_eq_c(status.message, reply->err.msg)) {
+        status.message = reply->message;
     }
+    if (reply->detail_kind.len > 0) {
+        status.kind = reply->detail_kind;
+        status.group = reply->detail_group;
+        status.name = reply->detail_name;
+    }
+    status.issues = reply->issues;
+    status.causes = &cause;
+    status.n_causes = cause.reason.len > 0 ? 1 : 0;
+    if (reply->retry_after_s > 0) {
+        status.retry_after_s = reply->retry_after_s;
+    }
+    if (reply->code == KE_INVALID && reply->issues == NULL &&
+        work->request.verb == RESOURCE_PATCH) {
+        set_bad_patch(&status, &cause);
+    }
+    api_status_print(&status, &body);
+    work->retry_after_s = status.retry_after_s;
+    work->failure = ke_buf_take(&body, &work->failure_len);
 }
 
 static void keep_list(struct write_work *work, const struct registry_list *list)
@@ -65,7 +95,7 @@ static void keep_list(struct write_work *work, const struct registry_list *list)
     }
     work->deleted.objects = ke_alloc_n(list->n_objects, sizeof(struct registry_object *));
     if (work->deleted.objects == NULL) {
-        work->code = ke_fail(&work->err, KE_NOMEM, "deletecollection");
+        work->code = KE_NOMEM;
         return;
     }
     for (size_t i = 0; i < list->n_objects; i++) {
@@ -79,10 +109,8 @@ static void on_reply(void *ctx, const struct resource_reply *reply)
     struct api_request *request = ctx;
     struct write_work *work = request->work;
     work->code = reply->code;
-    work->err = reply->err;
     work->is_created = reply->is_created;
     work->is_deleted = reply->is_deleted;
-    work->retry_after_s = reply->retry_after_s;
     if (reply->object != NULL) {
         work->object = registry_object_ref(reply->object);
     }
@@ -92,10 +120,9 @@ static void on_reply(void *ctx, const struct resource_reply *reply)
             work->warnings[work->n_warnings++] = ke_str_of(copy, reply->warnings[i].len);
         }
     }
-    if (reply->issues != NULL && reply->code == KE_INVALID) {
+    if (reply->code != KE_OK) {
         keep_failure(work, reply);
-    }
-    if (reply->list != NULL && reply->code == KE_OK) {
+    } else if (reply->list != NULL) {
         keep_list(work, reply->list);
     }
     api_request_finish(request);
@@ -104,43 +131,17 @@ static void on_reply(void *ctx, const struct resource_reply *reply)
 /* ---- the answer: on the loop -------------------------------------------------------------------
  */
 
-/* A patch that cannot be applied has this one message upstream; what is wrong stands beside it. */
-static void respond_bad_patch(struct api_request *request, const struct write_work *work)
+static void respond_failure(struct api_request *request, struct write_work *work)
 {
-    struct api_cause cause = {
-        .reason = KE_STR("UnexpectedServerResponse"),
-        .message = ke_str_c(work->err.msg),
-    };
-    struct api_status status = {
-        .http = 422,
-        .reason = "Invalid",
-        .message = KE_STR("the server rejected our request due to an error in our request"),
-        .details = API_DETAILS_EMPTY,
-        .causes = &cause,
-        .n_causes = 1,
-    };
-    api_respond_status(request, &status);
-}
-
-static void respond_failure(struct api_request *request, const struct write_work *work)
-{
-    if (work->failure != NULL) {
-        api_respond_str(request, api_status_http(work->code), "application/json",
-                        ke_str_of(work->failure, work->failure_len));
-        return;
-    }
-    if (work->code == KE_INVALID && work->request.verb == RESOURCE_PATCH) {
-        respond_bad_patch(request, work);
-        return;
-    }
-    struct api_status status = api_status_from(work->code, &work->err);
-    if (work->retry_after_s > 0) {
-        status.retry_after_s = work->retry_after_s;
-    }
-    if (status.http >= 500) {
+    unsigned http = api_status_http(work->code);
+    if (http >= 500) {
         ke_metric_add(request->server->requests_failed, 1);
     }
-    api_respond_status(request, &status);
+    if (work->failure == NULL) {
+        api_respond_code(request, KE_NOMEM, "");
+        return;
+    }
+    api_respond_status_text(request, http, work->retry_after_s, &work->failure, work->failure_len);
 }
 
 /* {"kind":"Status",...,"status":"Success","details":{name, group, kind, uid}} */
@@ -179,7 +180,7 @@ static void on_done(struct api_request *request)
         respond_collection(request, work);
     } else if (work->object == NULL) {
         api_respond_code(request, KE_BUG, "");
-    } else if (verb == RESOURCE_DELETE && work->is_deleted && request->kind->id != MODEL_POD) {
+    } else if (verb == RESOURCE_DELETE && work->is_deleted) {
         respond_deleted(request, work->object);
     } else {
         bool is_new = verb == RESOURCE_CREATE || work->is_created;
