@@ -20,8 +20,6 @@
 #define STOP_NS (15 * KE_S)
 #define POLL_NS (20 * KE_MS)
 
-extern char **environ;
-
 static const char unit_text[] =
     "[Unit]\n"
     "Description=kedge: Kubernetes service path\n"
