@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_MODEL_KINDS_PODSPEC_H
+#define CORE_MODEL_KINDS_PODSPEC_H
+/*
+ * What Pods and the templates of ReplicationControllers, ReplicaSets and Deployments share. Pure;
+ * any thread.
+ */
+#include <cjson/cJSON.h>
+
+#include "core/model/path.h"
+
+/* The defaults of a PodSpec, wherever it stands. False: out of memory. */
+bool podspec_set_defaults(cJSON *spec);
+/* is_pod: a Pod's own spec and not a template's. */
+void podspec_validate(const cJSON *spec, const struct model_path *path, bool is_pod,
+                      struct model_issues *issues);
+
+/* Each container list of a spec: containers, initContainers. */
+void containers_validate(const cJSON *spec, const struct model_path *path, bool is_pod,
+                         struct model_issues *issues);
+void container_validate_env(const cJSON *container, const struct model_path *path,
+                            struct model_issues *issues);
+void container_validate_resources(const cJSON *container, const struct model_path *path,
+                                  struct model_issues *issues);
+void container_validate_probes(const cJSON *container, const struct model_path *path,
+                               struct model_issues *issues);
+void volumes_validate(const cJSON *spec, const struct model_path *path,
+                      struct model_issues *issues);
+void tolerations_validate(const cJSON *tolerations, const struct model_path *path,
+                          struct model_issues *issues);
+
+/* Checks that text is a path below where it is used: not absolute, no "..". */
+void podspec_check_relative(struct model_path path, struct ke_str text,
+                            struct model_issues *issues);
+/* A reference to a ConfigMap's or Secret's key. */
+void podspec_check_key_ref(const cJSON *ref, const struct model_path *path,
+                           struct model_issues *issues);
+/* A fieldRef of the downward API. */
+void podspec_check_field_ref(const cJSON *ref, const struct model_path *path,
+                             struct model_issues *issues);
+
+/*
+ * spec.template of a workload: labels, annotations and spec; selector (a LabelSelector, or a plain
+ * map for ReplicationControllers) matches its labels; it restarts always.
+ */
+void template_validate(const cJSON *workload_spec, bool is_map, struct model_issues *issues);
+
+#endif
