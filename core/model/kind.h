@@ -11,8 +11,10 @@
  *   create: normalise, to_storage, set_defaults, prepare_create, metadata, model_kind_validate
  *   update: normalise, to_storage, set_defaults, (status of old kept), prepare_update, metadata,
  *           model_kind_validate
- *   status: normalise, to_storage, set_defaults, (all but status of old kept),
+ *   status: normalise, to_storage, set_defaults, (all but status of old kept), prepare_status,
  *           model_kind_validate_status
+ * A new object's status is whatever prepare_create leaves: rows that trust no client with it reset
+ * it there.
  */
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -132,6 +134,8 @@ struct model_kind {
     /* What an update keeps of old where the client left it out (allocated addresses and ports), and
      * what a change of type drops. */
     bool (*prepare_update)(cJSON *object, const cJSON *old);
+    /* What an update of status keeps of old where the client left it out. */
+    bool (*prepare_status)(cJSON *object, const cJSON *old);
     /* Everything but metadata; old NULL: create. Reports every problem with its field. Call
      * model_kind_validate, which does metadata first. */
     void (*validate)(const cJSON *object, const cJSON *old, struct model_issues *issues);

@@ -1,6 +1,189 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pods. Pure; any thread. */
+/*
+ * Pods: defaults that only a Pod's own spec has, what admission adds to a new one, and its status.
+ * Source: Kubernetes apis/core/v1/defaults.go, registry/core/pod, plugin/pkg/admission. Pure; any
+ * thread.
+ */
+#include "core/model/kinds/pod.h"
+
+#include "core/base/json.h"
 #include "core/model/kinds/kinds.h"
+#include "core/model/kinds/podspec.h"
+#include "core/model/names.h"
+#include "core/model/values.h"
+
+/* What is limited is also requested, unless said otherwise. */
+static bool default_requests(cJSON *container)
+{
+    cJSON *resources = ke_json_get_mut(container, "resources");
+    const cJSON *limits = ke_json_get(resources, "limits");
+    if (limits == NULL || limits->child == NULL)
+        return true;
+    cJSON *requests = ke_json_need_object(resources, "requests");
+    if (requests == NULL)
+        return false;
+    const cJSON *limit;
+    cJSON_ArrayForEach(limit, limits) {
+        if (ke_json_get(requests, limit->string) == NULL &&
+            !model_set_copy(requests, limit->string, limit))
+            return false;
+    }
+    return true;
+}
+
+static bool default_host_ports(cJSON *container)
+{
+    cJSON *port;
+    cJSON_ArrayForEach(port, ke_json_get_mut(container, "ports")) {
+        if (ke_json_i64(port, "hostPort", 0) == 0 &&
+            !model_set_copy(port, "hostPort", ke_json_get(port, "containerPort")))
+            return false;
+    }
+    return true;
+}
+
+static bool default_containers(cJSON *spec, const char *list, bool is_host)
+{
+    cJSON *container;
+    cJSON_ArrayForEach(container, ke_json_get_mut(spec, list)) {
+        if (!default_requests(container) || (is_host && !default_host_ports(container)))
+            return false;
+    }
+    return true;
+}
+
+/* podIP is the first of podIPs; clients may know only one of the two. The same for hostIP. */
+static bool default_ips(cJSON *status, const char *one, const char *many)
+{
+    const cJSON *list = ke_json_get(status, many);
+    struct ke_str first = ke_json_str(list != NULL ? list->child : NULL, "ip");
+    if (model_is_unset(status, one))
+        return ke_str_is_empty(first) ||
+               model_set_copy(status, one, ke_json_get(list->child, "ip"));
+    if (ke_str_eq(ke_json_str(status, one), first))
+        return true;
+    ke_json_del(status, many);
+    cJSON *fresh = ke_json_need_array(status, many);
+    cJSON *item = cJSON_CreateObject();
+    if (fresh == NULL || item == NULL || !cJSON_AddItemToArray(fresh, item)) {
+        cJSON_Delete(item);
+        return false;
+    }
+    return model_set_copy(item, "ip", ke_json_get(status, one));
+}
+
+static bool set_defaults(cJSON *object)
+{
+    cJSON *spec = ke_json_need_object(object, "spec");
+    cJSON *status = ke_json_need_object(object, "status");
+    if (spec == NULL || status == NULL || !podspec_set_defaults(spec) ||
+        !model_default_bool(spec, "enableServiceLinks", true))
+        return false;
+    bool is_host = ke_json_bool(spec, "hostNetwork", false);
+    return default_containers(spec, "containers", is_host) &&
+           default_containers(spec, "initContainers", is_host) &&
+           default_ips(status, "podIP", "podIPs") && default_ips(status, "hostIP", "hostIPs");
+}
+
+static bool tolerates(const cJSON *tolerations, const char *key)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, tolerations) {
+        struct ke_str its = ke_json_str(item, "key");
+        struct ke_str effect = ke_json_str(item, "effect");
+        if ((ke_str_is_empty(its) || ke_str_eq_c(its, key)) &&
+            (ke_str_is_empty(effect) || ke_str_eq_c(effect, "NoExecute")))
+            return true;
+    }
+    return false;
+}
+
+/* A Pod stays five minutes on a node that is not heard of. */
+static bool add_toleration(cJSON *spec, const char *key)
+{
+    if (tolerates(ke_json_get(spec, "tolerations"), key))
+        return true;
+    cJSON *list = ke_json_need_array(spec, "tolerations");
+    cJSON *item = cJSON_CreateObject();
+    if (list == NULL || item == NULL || !cJSON_AddItemToArray(list, item)) {
+        cJSON_Delete(item);
+        return false;
+    }
+    return model_default_str(item, "key", key) && model_default_str(item, "operator", "Exists") &&
+           model_default_str(item, "effect", "NoExecute") &&
+           model_default_num(item, "tolerationSeconds", 300);
+}
+
+static bool prepare_create(cJSON *object)
+{
+    cJSON *spec = ke_json_need_object(object, "spec");
+    if (spec == NULL || !model_default_str(spec, "serviceAccountName", "default") ||
+        !model_set_copy(spec, "serviceAccount", ke_json_get(spec, "serviceAccountName")) ||
+        !add_toleration(spec, "node.kubernetes.io/not-ready") ||
+        !add_toleration(spec, "node.kubernetes.io/unreachable") ||
+        !model_default_num(spec, "priority", 0) ||
+        !model_default_str(spec, "preemptionPolicy", "PreemptLowerPriority") ||
+        !model_set_empty(object, "status"))
+        return false;
+    cJSON *status = ke_json_get_mut(object, "status");
+    return model_default_str(status, "phase", "Pending") &&
+           model_default_str(status, "qosClass", pod_qos_class(spec));
+}
+
+/* The class is computed once; old clients drop it. */
+static bool prepare_status(cJSON *object, const cJSON *old)
+{
+    cJSON *status = ke_json_need_object(object, "status");
+    const cJSON *class = ke_json_path(old, "status.qosClass");
+    if (status == NULL)
+        return false;
+    return !model_is_unset(status, "qosClass") || model_set_copy(status, "qosClass", class);
+}
+
+static void check_ips(const cJSON *status, const char *name, struct model_issues *issues)
+{
+    struct model_path root = model_path_root("status");
+    struct model_path list = model_path_child(&root, name);
+    size_t i = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, ke_json_get(status, name)) {
+        (void)model_check_ip(issues, model_path_index(&list, i++), ke_json_str(item, "ip"), NULL);
+    }
+}
+
+static void validate_status(const cJSON *object, const cJSON *old, struct model_issues *issues)
+{
+    const cJSON *status = ke_json_get(object, "status");
+    const cJSON *old_status = ke_json_get(old, "status");
+    struct model_path root = model_path_root("status");
+    struct ke_str nominated = ke_json_str(status, "nominatedNodeName");
+    if (!ke_str_is_empty(nominated))
+        (void)model_check_name(issues, model_path_child(&root, "nominatedNodeName"), nominated,
+                               model_name_subdomain);
+    if (!model_is_unset(old_status, "qosClass") &&
+        !model_same_member(status, old_status, "qosClass"))
+        model_report_invalid(issues, model_path_child(&root, "qosClass"),
+                             ke_json_str(status, "qosClass"), "field is immutable");
+    check_ips(status, "podIPs", issues);
+    check_ips(status, "hostIPs", issues);
+}
+
+static void validate(const cJSON *object, const cJSON *old, struct model_issues *issues)
+{
+    const cJSON *spec = ke_json_get(object, "spec");
+    struct model_path path = model_path_root("spec");
+    podspec_validate(spec, &path, true, issues);
+    if (old != NULL) {
+        pod_validate_update(spec, ke_json_get(old, "spec"), issues);
+        return;
+    }
+    if (!model_is_unset(spec, "ephemeralContainers"))
+        model_report_forbidden(issues, model_path_child(&path, "ephemeralContainers"),
+                               "cannot be set on create");
+    if (!model_is_unset(spec, "nodeName") && !model_is_unset(spec, "schedulingGates"))
+        model_report_forbidden(issues, model_path_child(&path, "nodeName"),
+                               "cannot be set until all schedulingGates have been cleared");
+}
 
 static const struct model_selectable fields[] = {
     { "spec.nodeName", NULL, NULL },
@@ -38,4 +221,9 @@ const struct model_kind model_kind_pod = {
         { .name = "status", .verbs = VERBS_STATUS },
     },
     .fields = fields,
+    .set_defaults = set_defaults,
+    .prepare_create = prepare_create,
+    .prepare_status = prepare_status,
+    .validate = validate,
+    .validate_status = validate_status,
 };

@@ -1,6 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ReplicaSets, as objects. Pure; any thread. */
+/* ReplicaSets, as objects. Source: Kubernetes apis/apps. Pure; any thread. */
+#include "core/base/json.h"
 #include "core/model/kinds/kinds.h"
+#include "core/model/kinds/podspec.h"
+#include "core/model/kinds/workload.h"
+
+static bool set_defaults(cJSON *object)
+{
+    return workload_set_defaults(object) != NULL;
+}
+
+static bool prepare_create(cJSON *object)
+{
+    return workload_reset_status(object, true);
+}
+
+static void validate(const cJSON *object, const cJSON *old, struct model_issues *issues)
+{
+    const cJSON *spec = ke_json_get(object, "spec");
+    workload_check_count(spec, "replicas", issues);
+    workload_check_count(spec, "minReadySeconds", issues);
+    workload_check_selector(spec, issues);
+    template_validate(spec, false, issues);
+    if (old != NULL)
+        workload_check_selector_update(spec, ke_json_get(old, "spec"), issues);
+}
+
+static void validate_status(const cJSON *object, const cJSON *old, struct model_issues *issues)
+{
+    static const char *const counts[] = { "fullyLabeledReplicas", "readyReplicas",
+                                          "availableReplicas", NULL };
+    (void)old;
+    workload_validate_status(object, counts, issues);
+}
 
 static const struct model_selectable fields[] = {
     { "status.replicas", NULL, "0" },
@@ -30,4 +62,8 @@ const struct model_kind model_kind_replicaset = {
         { .name = "status", .verbs = VERBS_STATUS },
     },
     .fields = fields,
+    .set_defaults = set_defaults,
+    .prepare_create = prepare_create,
+    .validate = validate,
+    .validate_status = validate_status,
 };

@@ -1,6 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ReplicationControllers, as objects. Pure; any thread. */
+/* ReplicationControllers, as objects. Source: Kubernetes apis/core. Pure; any thread. */
+#include "core/base/json.h"
 #include "core/model/kinds/kinds.h"
+#include "core/model/kinds/podspec.h"
+#include "core/model/kinds/workload.h"
+#include "core/model/values.h"
+
+/* Selector and labels are those of the template when they are not said. */
+static bool set_defaults(cJSON *object)
+{
+    cJSON *spec = workload_set_defaults(object);
+    if (spec == NULL)
+        return false;
+    const cJSON *labels = ke_json_path(spec, "template.metadata.labels");
+    if (labels == NULL || labels->child == NULL)
+        return true;
+    cJSON *meta = ke_json_need_object(object, "metadata");
+    if (meta == NULL)
+        return false;
+    return (!model_is_unset(spec, "selector") || model_set_copy(spec, "selector", labels)) &&
+           (!model_is_unset(meta, "labels") || model_set_copy(meta, "labels", labels));
+}
+
+static bool prepare_create(cJSON *object)
+{
+    return workload_reset_status(object, true);
+}
+
+static void validate(const cJSON *object, const cJSON *old, struct model_issues *issues)
+{
+    (void)old;
+    const cJSON *spec = ke_json_get(object, "spec");
+    struct model_path root = model_path_root("spec");
+    workload_check_count(spec, "minReadySeconds", issues);
+    if (model_is_unset(spec, "selector"))
+        model_report_required(issues, model_path_child(&root, "selector"), "");
+    workload_check_count(spec, "replicas", issues);
+    template_validate(spec, true, issues);
+}
+
+static void validate_status(const cJSON *object, const cJSON *old, struct model_issues *issues)
+{
+    static const char *const counts[] = { "fullyLabeledReplicas", "readyReplicas",
+                                          "availableReplicas", NULL };
+    (void)old;
+    workload_validate_status(object, counts, issues);
+}
 
 static const struct model_selectable fields[] = {
     { "status.replicas", NULL, "0" },
@@ -30,4 +75,8 @@ const struct model_kind model_kind_replicationcontroller = {
         { .name = "status", .verbs = VERBS_STATUS },
     },
     .fields = fields,
+    .set_defaults = set_defaults,
+    .prepare_create = prepare_create,
+    .validate = validate,
+    .validate_status = validate_status,
 };
