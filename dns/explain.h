@@ -16,14 +16,4 @@ struct dns_explainer {
 enum ke_code dns_explainer_register(struct dns_explainer *explainer, struct explain *explain,
                                     struct ke_err *err) KE_MUST_CHECK;
 
-struct dns_told {
-    enum dns_verdict verdict;
-    enum dns_rcode rcode;
-    uint8_t bytes[4096];
-    size_t len;
-};
-/* Asks for name and type as a client over TCP would. False: the name cannot be asked for. */
-bool dns_ask_table(const struct dns_zone *zone, struct endpoint_table *table, struct ke_str name,
-                   enum dns_type type, struct dns_told *out);
-
 #endif

@@ -10,7 +10,7 @@
 #include "core/base/map.h"
 #include "core/base/mem.h"
 #include "dns/dns.h"
-#include "dns/explain.h"
+#include "dns/told.h"
 
 #define MAX_PLAN_BYTES (64U << 20)
 
