@@ -333,9 +333,9 @@ enum ke_code sqlite_db_set_meta(struct sqlite_db *db, enum sqlite_db_meta name, 
     return run(db, STATEMENT_SET_META, err);
 }
 
-void sqlite_db_checkpoint(struct sqlite_db *db)
+void sqlite_db_checkpoint(struct sqlite_db *db, bool is_now)
 {
-    if (db->log_pages < CHECKPOINT_PAGES)
+    if (db->log_pages < CHECKPOINT_PAGES && !is_now)
         return;
     int n_log = 0;
     int n_done = 0;

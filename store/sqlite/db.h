@@ -64,8 +64,9 @@ enum ke_code sqlite_db_trim(struct sqlite_db *db, int64_t revision, int64_t max,
                             struct ke_err *err) KE_MUST_CHECK;
 enum ke_code sqlite_db_set_meta(struct sqlite_db *db, enum sqlite_db_meta name, int64_t value,
                                 struct ke_err *err) KE_MUST_CHECK;
-/* Moves the log into the file when it has grown enough; a failure waits for the next time. */
-void sqlite_db_checkpoint(struct sqlite_db *db);
+/* Moves the log into the file when it has grown enough, or now; a failure waits for the next time.
+ */
+void sqlite_db_checkpoint(struct sqlite_db *db, bool is_now);
 /* So far, by this connection. */
 uint64_t sqlite_db_bytes_written(struct sqlite_db *db);
 

@@ -157,6 +157,7 @@ static enum ke_code set_up(struct sqlite_registry *self, const char *path,
     sqlite_db_accept(self->db);
     if (sqlite_writer_reserve(self, err) != KE_OK)
         return err->code;
+    atomic_store(&self->bytes_written, sqlite_db_bytes_written(self->db));
     return ke_thread_start(&self->thread, "writer", sqlite_writer_run, self, err);
 }
 

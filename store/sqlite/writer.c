@@ -6,23 +6,31 @@
  */
 #include "store/sqlite/writer.h"
 
+#include <errno.h>
+
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 
-#define BEHIND_NS  KE_S       /* lazy kinds are on disk within about this */
-#define BEHIND_MAX 1000       /* rows a transaction */
-#define PROBE_NS   (2 * KE_S) /* between tries of a disk that failed */
-#define TRIM_AFTER 256        /* revisions, before trimming is worth a page */
-#define TRIM_SLICE 1000       /* rows a transaction: no long pause */
-#define NS_A_MS    1000000
+#define BEHIND_NS    KE_S          /* lazy kinds are on disk within about this */
+#define BEHIND_MAX   1000          /* rows a transaction */
+#define PROBE_NS     (250 * KE_MS) /* before a disk that failed is tried again; doubles */
+#define PROBE_MAX_NS (8 * KE_S)
+#define TRIM_AFTER   256 /* revisions, before trimming is worth a page */
+#define DROP_SLICE   5000
+#define TRIM_SLICE   1000 /* rows a transaction: no long pause */
+#define NS_A_MS      1000000
 
 /* ---- health ---------------------------------------------------------------------------------- */
 
 static void set_failed(struct sqlite_registry *self, const struct ke_err *err)
 {
     bool is_new = self->probe_due_ns == 0;
-    self->probe_due_ns = ke_now_ns() + PROBE_NS;
+    if (is_new)
+        self->probe_delay_ns = PROBE_NS;
+    else if (self->probe_delay_ns < PROBE_MAX_NS)
+        self->probe_delay_ns *= 2;
+    self->probe_due_ns = ke_now_ns() + self->probe_delay_ns;
     (void)pthread_mutex_lock(&self->lock);
     self->health = *err;
     (void)pthread_mutex_unlock(&self->lock);
@@ -49,8 +57,22 @@ static enum ke_code write_row(struct sqlite_registry *self, const struct registr
     return sqlite_db_put(self->db, object->key, object->revision, object->json, err);
 }
 
+static enum ke_code write_event(struct sqlite_registry *self, const struct registry_change *change,
+                                struct ke_err *err)
+{
+    const struct registry_object *previous = change->previous;
+    struct sqlite_db_row event = { .key = change->object->key,
+                                   .revision = change->revision,
+                                   .is_delete = change->type == REGISTRY_DELETE };
+    if (previous != NULL) {
+        event.previous_revision = previous->revision;
+        event.previous = previous->json;
+    }
+    return sqlite_db_add_event(self->db, &event, err);
+}
+
 static enum ke_code write_change(struct sqlite_registry *self, const struct registry_change *change,
-                                 struct ke_err *err)
+                                 bool has_history, struct ke_err *err)
 {
     const struct registry_object *object = change->object;
     const struct registry_object *previous = change->previous;
@@ -60,16 +82,9 @@ static enum ke_code write_change(struct sqlite_registry *self, const struct regi
         return err->code;
     if (!is_kept && was_kept && sqlite_db_del(self->db, object->key, err) != KE_OK)
         return err->code;
-    if (!registry_kind_has_history(object->kind))
+    if (!has_history || !registry_kind_has_history(object->kind))
         return KE_OK;
-    struct sqlite_db_row event = { .key = object->key,
-                                   .revision = change->revision,
-                                   .is_delete = change->type == REGISTRY_DELETE };
-    if (previous != NULL) {
-        event.previous_revision = previous->revision;
-        event.previous = previous->json;
-    }
-    return sqlite_db_add_event(self->db, &event, err);
+    return write_event(self, change, err);
 }
 
 static enum ke_code trim(struct sqlite_registry *self, size_t n_changes, int64_t *out_trimmed,
@@ -99,7 +114,8 @@ static enum ke_code reserve(struct sqlite_registry *self, int64_t last, int64_t 
     return sqlite_db_set_meta(self->db, SQLITE_DB_RESERVED, *out_reserved, err);
 }
 
-static enum ke_code write_batches(struct sqlite_registry *self, size_t n, struct ke_err *err)
+static enum ke_code write_batches(struct sqlite_registry *self, size_t n, bool has_history,
+                                  struct ke_err *err)
 {
     size_t n_changes = 0;
     const struct registry_change *changes = registry_group_changes(self->group, &n_changes);
@@ -108,7 +124,7 @@ static enum ke_code write_batches(struct sqlite_registry *self, size_t n, struct
         if (batch->code != KE_OK || !batch->is_durable)
             continue;
         for (size_t c = 0; c < batch->n_ops; c++) {
-            if (write_change(self, &changes[batch->first_change + c], err) != KE_OK)
+            if (write_change(self, &changes[batch->first_change + c], has_history, err) != KE_OK)
                 return err->code;
         }
     }
@@ -116,7 +132,8 @@ static enum ke_code write_batches(struct sqlite_registry *self, size_t n, struct
 }
 
 /* The group's transaction: KE_OK: on disk. */
-static enum ke_code write_group(struct sqlite_registry *self, size_t n, struct ke_err *err)
+static enum ke_code write_once(struct sqlite_registry *self, size_t n, bool has_history,
+                               struct ke_err *err)
 {
     int64_t reserved = 0;
     int64_t trimmed = 0;
@@ -124,7 +141,7 @@ static enum ke_code write_group(struct sqlite_registry *self, size_t n, struct k
     (void)registry_group_changes(self->group, &n_changes);
     if (sqlite_db_begin(self->db, err) != KE_OK)
         return err->code;
-    if (write_batches(self, n, err) != KE_OK ||
+    if (write_batches(self, n, has_history, err) != KE_OK ||
         reserve(self, registry_group_revision(self->group), &reserved, err) != KE_OK ||
         trim(self, n_changes, &trimmed, err) != KE_OK || sqlite_db_commit(self->db, err) != KE_OK) {
         sqlite_db_rollback(self->db);
@@ -133,6 +150,35 @@ static enum ke_code write_group(struct sqlite_registry *self, size_t n, struct k
     self->reserved = reserved;
     self->trimmed = trimmed;
     return KE_OK;
+}
+
+/*
+ * Gives up the history on disk, which only spares clients a list after a restart, for the sake of
+ * the deletes that would free the disk. Nothing of it may stay, or it would have a hole.
+ */
+static bool drop_history(struct sqlite_registry *self)
+{
+    struct ke_err err = KE_ERR_INIT;
+    sqlite_db_checkpoint(self->db, true); /* so that the log's space is used again */
+    for (int64_t n = DROP_SLICE; n == DROP_SLICE;) {
+        if (sqlite_db_begin(self->db, &err) != KE_OK ||
+            sqlite_db_trim(self->db, INT64_MAX, DROP_SLICE, &n, &err) != KE_OK ||
+            sqlite_db_commit(self->db, &err) != KE_OK) {
+            sqlite_db_rollback(self->db);
+            return false;
+        }
+    }
+    self->trimmed = registry_group_revision(self->group);
+    sqlite_db_checkpoint(self->db, true);
+    return true;
+}
+
+static enum ke_code write_group(struct sqlite_registry *self, size_t n, struct ke_err *err)
+{
+    enum ke_code rc = write_once(self, n, true, err);
+    if (rc != KE_IO || err->sys != ENOSPC || !drop_history(self))
+        return rc;
+    return write_once(self, n, false, err);
 }
 
 /* ---- writing behind -------------------------------------------------------------------------- */
@@ -198,7 +244,7 @@ static void catch_up(struct sqlite_registry *self)
     if (rc != KE_OK) {
         sqlite_db_rollback(self->db);
         set_failed(self, &err);
-        self->behind_due_ns = ke_now_ns() + PROBE_NS;
+        self->behind_due_ns = self->probe_due_ns;
         return;
     }
     set_working(self);
@@ -349,7 +395,7 @@ static void do_due(struct sqlite_registry *self)
         catch_up(self);
     if (self->probe_due_ns != 0 && now_ns >= self->probe_due_ns)
         probe(self);
-    sqlite_db_checkpoint(self->db);
+    sqlite_db_checkpoint(self->db, false);
     atomic_store(&self->bytes_written, sqlite_db_bytes_written(self->db));
 }
 

@@ -38,8 +38,9 @@ struct sqlite_registry {
     struct ke_map *behind; /* keys of lazy kinds whose row is not what the cache holds */
     int64_t behind_due_ns; /* when they are written; 0: there are none */
     int64_t probe_due_ns;  /* when a disk that failed is tried again; 0: it works */
-    int64_t reserved;      /* revisions up to here may be given */
-    int64_t trimmed;       /* events up to here are gone from the file */
+    int64_t probe_delay_ns;
+    int64_t reserved; /* revisions up to here may be given */
+    int64_t trimmed;  /* events up to here are gone from the file */
 };
 
 /* ctx: struct sqlite_registry. */

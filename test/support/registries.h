@@ -6,13 +6,9 @@
  * under test from its state: struct registry *registry = *state.
  */
 #include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-/* cmocka needs the four above */
-#include <cmocka.h>
 
 #include "core/registry/registry.h"
+#include "test/support/base/test.h"
 
 /* n failed tests of all implementations. name: of the contract. */
 int test_each_registry(const char *name, const struct CMUnitTest *tests, size_t n_tests);
