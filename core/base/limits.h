@@ -25,7 +25,7 @@
 #define LIMIT_LABEL_SELECTOR_BYTES 16384
 #define LIMIT_ISSUE_TEXT_BYTES     (4U << 20) /* one problem of an object, its value quoted */
 #define LIMIT_ANNOTATIONS_BYTES    (256U << 10)
-#define LIMIT_DATA_BYTES           (1U << 20) /* of a ConfigMap or Secret, decoded */
+#define LIMIT_DATA_BYTES           (1U << 20)  /* of a ConfigMap or Secret, decoded */
 #define LIMIT_OPERATION_BYTES      (16U << 20) /* texts and messages of one write */
 #define LIMIT_WARNINGS             64          /* of one write */
 #define LIMIT_SERVICE_RANGE        (1U << 20)  /* addresses used of one service range */
@@ -36,6 +36,16 @@
 
 /* endpoint table */
 #define LIMIT_ENDPOINT_BUILD_BYTES (256U << 20) /* of work memory for one service */
+
+/* observations and traces */
+#define LIMIT_REPORT_ITEMS  4096  /* events not yet taken; the oldest go first */
+#define LIMIT_REPORT_SERVED 16384 /* Ingresses served or no longer, not yet taken */
+#define LIMIT_REPORT_PARTS  64
+#define LIMIT_REPORT_BYTES  1024 /* of a message */
+#define LIMIT_TRACES        4    /* at a time */
+#define LIMIT_TRACE_MS      5000
+#define LIMIT_TRACE_BYTES   (1U << 20) /* what one trace may remember */
+#define LIMIT_TRACE_TARGET  2048       /* bytes of a target */
 
 /* wire */
 #define LIMIT_HTTP_HEAD_BYTES         (16U << 10)

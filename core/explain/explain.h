@@ -11,6 +11,7 @@
 
 #include "core/base/addr.h"
 #include "core/base/buf.h"
+#include "core/base/clock.h"
 #include "core/base/err.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
@@ -61,17 +62,24 @@ struct explain_hop {
 
 struct explain_walk; /* one run */
 
+/*
+ * Called on the walk's thread, which is registered with snap and online; a provider that blocks
+ * goes offline meanwhile. It adds no hop when it has nothing to say.
+ */
 typedef void explain_provider_fn(void *ctx, struct explain_walk *walk,
                                  struct explain_request *request);
 
 struct explain; /* the registered providers */
 struct explain *explain_new(void);
-void explain_free(struct explain *explain);
+void explain_free(struct explain *explain); /* no walk runs any more */
+KE_AUTO_DEFINE(explain)
+/* At set-up only: another clock than ke_clock_system (tests move it); borrowed. */
+void explain_set_clock(struct explain *explain, const struct ke_clock *clock);
 /* At set-up only. Several per phase run in the order of registration; until one stops the walk. */
 enum ke_code explain_register(struct explain *explain, enum explain_phase phase,
                               explain_provider_fn *fn, void *ctx, struct ke_err *err) KE_MUST_CHECK;
 
-/* For providers. Memory failure is remembered by the walk. */
+/* For providers. Memory failure is remembered by the walk: a hop is never NULL. */
 struct ke_arena *explain_walk_arena(struct explain_walk *walk);
 struct explain_hop *explain_hop_add(struct explain_walk *walk, enum explain_phase phase,
                                     enum explain_outcome outcome, const char *fmt, ...)
@@ -83,9 +91,20 @@ void explain_hop_stop(struct explain_walk *walk, struct explain_hop *hop, struct
 int64_t explain_walk_deadline_ns(const struct explain_walk *walk);
 
 /*
- * Parses TARGET (URL, NAME[.NS][:PORT], IP:PORT), runs the phases and prints the answer as JSON:
+ * Reads TARGET into *out, whose texts live in arena: http[s]://HOST[:PORT][/PATH],
+ * NAME[.NS][:PORT], IP:PORT or IP alone; PORT of a NAME may be a port's name. Pure. Errors:
+ * KE_MALFORMED, KE_NOMEM.
+ */
+enum ke_code explain_target_parse(struct ke_str target, struct ke_arena *arena,
+                                  struct explain_request *out, struct ke_err *err) KE_MUST_CHECK;
+
+/*
+ * Parses TARGET, runs the phases and prints the answer as JSON:
  * {"target":...,"hops":[{"phase","outcome","decision","evidence":[...],"cause","mend"}],"verdict":{"reachable":bool,"cause":...,"mend":...}}.
- * Blocks up to 5 s: job threads only. Errors: KE_MALFORMED (target), KE_NOMEM.
+ * cause and mend are left out where there is none. The first STOP ends the walk and is the verdict;
+ * a walk that no provider passed is not reachable either. Blocks up to LIMIT_TRACE_MS and what a
+ * provider still takes: job threads only. Errors: KE_MALFORMED (target), KE_LIMIT (LIMIT_TRACES
+ * run), KE_NOMEM.
  */
 enum ke_code explain_run(struct explain *explain, struct ke_str target, struct ke_str from_ns,
                          struct ke_str from_pod, struct ke_buf *out_json,

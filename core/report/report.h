@@ -21,12 +21,15 @@ void report_free(struct report *report);
 KE_AUTO_DEFINE(report)
 
 enum report_event_type { REPORT_NORMAL, REPORT_WARNING };
-/* About an object: becomes an Event (same object+reason+message are counted). Texts are copied. */
-void report_event(struct report *report, enum report_event_type type, struct ke_str api_version,
-                  struct ke_str kind, struct ke_str ns, struct ke_str name, const char *reason,
-                  struct ke_str message);
-/* About a part of this process: "dns", "ingress.http", "proxy", "registry". message empty: healthy.
- */
+/* What an Event is about; borrowed texts. */
+struct report_object {
+    struct ke_str api_version, kind, ns, name;
+};
+/* Becomes an Event (same object+reason+message are counted). Texts are copied. */
+void report_event(struct report *report, enum report_event_type type,
+                  const struct report_object *about, const char *reason, struct ke_str message);
+/* About a part of this process: "dns", "ingress.http", "proxy", "registry". The latest word counts;
+ * message says what is wrong, or is empty. */
 void report_part(struct report *report, const char *part, bool is_healthy, struct ke_str message);
 /* Addresses an Ingress is served at on this node (status.loadBalancer); the controller writes it.
  */
@@ -40,12 +43,14 @@ struct report_item {
     uint32_t count;
     bool is_served;
 };
-/* Takes the oldest; false when empty. report_item_clear frees the texts. wake is called (any
- * thread) when the queue becomes non-empty. */
+/* Takes the oldest, Ingresses before Events; false when empty. report_item_clear frees the texts
+ * (of an Ingress only ns and name are set). wake is called (any thread) when the queue becomes
+ * non-empty. */
 bool report_take(struct report *report, struct report_item *out);
 void report_item_clear(struct report_item *item);
 void report_set_wake(struct report *report, void (*wake)(void *ctx), void *ctx);
-/* i from 0: name and message of every part that has reported, healthy or not; false at the end. */
+/* i from 0: name and message (appended) of every part that has reported, healthy or not; false at
+ * the end. The name lives as long as report. */
 bool report_part_at(struct report *report, size_t i, const char **out_part, bool *out_is_healthy,
                     struct ke_buf *out_message);
 
