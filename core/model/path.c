@@ -14,7 +14,7 @@ static void add_path(const struct model_path *path, struct ke_buf *out)
 {
     if (path->parent != NULL)
         add_path(path->parent, out);
-    if (path->name != NULL) {
+    if (path->name != NULL && path->name[0] != '\0') {
         if (path->parent != NULL)
             ke_buf_add_char(out, '.');
         ke_buf_add_c(out, path->name);
@@ -23,7 +23,7 @@ static void add_path(const struct model_path *path, struct ke_buf *out)
     ke_buf_add_char(out, '[');
     if (path->key.ptr != NULL)
         ke_buf_add_str(out, path->key);
-    else
+    else if (path->name == NULL) /* upstream calls the whole object "[]" */
         ke_buf_add_u64(out, path->index);
     ke_buf_add_char(out, ']');
 }

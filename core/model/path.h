@@ -24,6 +24,7 @@ struct model_path {
     size_t index;                    /* of a list, when name and key are not set */
 };
 
+/* name "": the whole object. */
 static inline struct model_path model_path_root(const char *name)
 {
     return (struct model_path){ .name = name };
