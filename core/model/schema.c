@@ -2,6 +2,7 @@
 /* Lookups in the generated tables of messages. Constant data; any thread. */
 #include "core/model/schema.h"
 
+#include "core/base/buf.h"
 #include "core/model/schema_tables.h"
 
 /* References and text offsets start at 1; 0 is none. */
@@ -26,6 +27,35 @@ const struct model_message *model_schema_find(struct ke_str name)
             high = middle;
     }
     return NULL;
+}
+
+static const struct model_message *find_in_package(const char *package, struct ke_str kind)
+{
+    char memory[256];
+    struct ke_buf name = KE_BUF_FIXED(memory, sizeof(memory));
+    ke_buf_addf(&name, "%s.%.*s", package, KE_STR_ARG(kind));
+    return name.failed == KE_OK ? model_schema_find(ke_buf_str(&name)) : NULL;
+}
+
+const struct model_message *model_schema_find_kind(struct ke_str api_version, struct ke_str kind)
+{
+    size_t slash = ke_str_find(api_version, '/');
+    bool has_group = slash < api_version.len;
+    struct ke_str group = has_group ? ke_str_sub(api_version, 0, slash) : KE_STR("");
+    struct ke_str version =
+        has_group ? ke_str_sub(api_version, slash + 1, api_version.len) : api_version;
+    for (size_t i = 0; i < model_schema_n_packages; i++) {
+        const struct model_package *package = &model_schema_packages[i];
+        if (!ke_str_eq_c(group, &model_schema_text[package->group]) ||
+            !ke_str_eq_c(version, &model_schema_text[package->version]))
+            continue;
+        const struct model_message *message =
+            find_in_package(&model_schema_text[package->name], kind);
+        if (message != NULL && message->has_type_meta)
+            return message;
+    }
+    const struct model_message *shared = find_in_package("meta.v1", kind);
+    return shared != NULL && shared->has_type_meta ? shared : NULL;
 }
 
 const char *model_message_name(const struct model_message *message)

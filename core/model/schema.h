@@ -69,6 +69,9 @@ struct model_message {
 
 /* NULL: unknown. */
 const struct model_message *model_schema_find(struct ke_str name);
+/* Of an object by "apps/v1" or "v1" and its kind; options and the like (meta.v1) go by any group
+ * version. NULL: unknown. */
+const struct model_message *model_schema_find_kind(struct ke_str api_version, struct ke_str kind);
 const char *model_message_name(const struct model_message *message); /* "core.v1.Pod" */
 /* In the order of JSON output, i < n_fields; inline members are one field with an empty name. */
 const struct model_field *model_message_field_at(const struct model_message *message, unsigned i);

@@ -18,12 +18,20 @@ struct model_enum {
     uint16_t n_values;
 };
 
+struct model_package {
+    uint16_t name; /* "networking.v1" */
+    uint16_t group;
+    uint16_t version;
+};
+
 extern const struct model_message model_schema_messages[]; /* sorted by name */
 extern const size_t model_schema_n_messages;
 extern const struct model_field model_schema_fields[];
 extern const struct model_field_extra model_schema_extras[];
 extern const struct model_enum model_schema_enums[];
 extern const uint16_t model_schema_enum_values[];
+extern const struct model_package model_schema_packages[];
+extern const size_t model_schema_n_packages;
 extern const char model_schema_text[];
 
 #endif

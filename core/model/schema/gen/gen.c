@@ -277,6 +277,24 @@ static void write_enums(struct generator *g)
     (void)fputs("};\n", g->out);
 }
 
+/* Which group version a package is: protobuf envelopes name the former. */
+static void write_packages(struct generator *g)
+{
+    size_t n = 0;
+    const cJSON *package;
+    (void)fputs("const struct model_package model_schema_packages[] = {\n", g->out);
+    cJSON_ArrayForEach(package, cJSON_GetObjectItemCaseSensitive(g->root, "packages")) {
+        const cJSON *group = cJSON_GetObjectItemCaseSensitive(package, "group");
+        const cJSON *version = cJSON_GetObjectItemCaseSensitive(package, "version");
+        if (!cJSON_IsString(group) || !cJSON_IsString(version))
+            continue;
+        (void)fprintf(g->out, "    { %zu, %zu, %zu },\n", intern(g, package->string),
+                      intern(g, group->valuestring), intern(g, version->valuestring));
+        n++;
+    }
+    (void)fprintf(g->out, "};\nconst size_t model_schema_n_packages = %zu;\n", n);
+}
+
 static void write_extras(struct generator *g)
 {
     (void)fputs("const struct model_field_extra model_schema_extras[] = {\n", g->out);
@@ -329,6 +347,7 @@ int main(int argc, char **argv)
     write_messages(&g);
     write_enums(&g);
     write_extras(&g);
+    write_packages(&g);
     write_text(&g);
     if (fclose(g.out) != 0)
         fail("cannot write %s", argv[2]);
