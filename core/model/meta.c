@@ -233,11 +233,12 @@ static void check_no_new_finalizers(const struct model_path *path, const cJSON *
     }
     if (cJSON_GetArraySize(extra) == 0)
         return;
+    struct ke_str names = model_go_strings(issues->arena, extra);
     struct ke_str detail =
         ke_arena_fmt(issues->arena,
                      "no new finalizers can be added if the object is being deleted, found new "
-                     "finalizers %s",
-                     model_go_strings(issues->arena, extra).ptr);
+                     "finalizers %.*s",
+                     KE_STR_ARG(names));
     model_report_forbidden(issues, *path, detail.ptr != NULL ? detail.ptr : "");
 }
 

@@ -48,7 +48,8 @@ static unsigned class_of(char c)
 /* Not empty, all of `inner`, the first of `first`, the last of `last`. */
 static bool has_form(struct ke_str s, unsigned first, unsigned inner, unsigned last)
 {
-    if (s.len == 0 || (class_of(s.ptr[0]) & first) == 0 || (class_of(s.ptr[s.len - 1]) & last) == 0)
+    if (s.ptr == NULL || s.len == 0 || (class_of(s.ptr[0]) & first) == 0 ||
+        (class_of(s.ptr[s.len - 1]) & last) == 0)
         return false;
     for (size_t i = 0; i < s.len; i++) {
         if ((class_of(s.ptr[i]) & inner) == 0)

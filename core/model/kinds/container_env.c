@@ -32,16 +32,17 @@ static void check_value_from(const cJSON *env, const struct model_path *path,
     if (secret != NULL)
         podspec_check_key_ref(secret, &secret_at, issues);
     int n = (field != NULL) + (resource != NULL) + (config != NULL) + (secret != NULL);
-    if (n == 0)
+    if (n == 0) {
         model_report_invalid(issues, at, KE_STR(""),
                              "must specify one of: `fieldRef`, `resourceFieldRef`, "
                              "`configMapKeyRef` or `secretKeyRef`");
-    else if (!model_is_unset(env, "value"))
+    } else if (!model_is_unset(env, "value")) {
         model_report_invalid(issues, at, KE_STR(""),
                              "may not be specified when `value` is not empty");
-    else if (n > 1)
+    } else if (n > 1) {
         model_report_invalid(issues, at, KE_STR(""),
                              "may not have more than one field specified at a time");
+    }
 }
 
 static void check_from(const cJSON *from, const struct model_path *path,
@@ -62,12 +63,13 @@ static void check_from(const cJSON *from, const struct model_path *path,
         (void)model_check_name(issues, model_path_child(&at, "name"), ke_json_str(ref, "name"),
                                model_name_subdomain);
     }
-    if (n == 0)
+    if (n == 0) {
         model_report_invalid(issues, *path, KE_STR(""),
                              "must specify one of: `configMapRef` or `secretRef`");
-    else if (n > 1)
+    } else if (n > 1) {
         model_report_invalid(issues, *path, KE_STR(""),
                              "may not have more than one field specified at a time");
+    }
 }
 
 void container_validate_env(const cJSON *container, const struct model_path *path,

@@ -165,10 +165,11 @@ static void check_init_only(const cJSON *container, const struct model_path *pat
         return;
     }
     for (size_t i = 0; i < KE_ARRAY_LEN(refused); i++) {
-        if (ke_json_get(container, refused[i]) != NULL)
+        if (ke_json_get(container, refused[i]) != NULL) {
             model_report_forbidden(
                 issues, model_path_child(path, refused[i]),
                 "may not be set for init containers without restartPolicy=Always");
+        }
     }
 }
 

@@ -42,13 +42,14 @@ static void check_service(const cJSON *service, const struct model_path *path,
     int64_t number = ke_json_i64(port, "number", 0);
     if (!ke_str_is_empty(port_name) && number != 0)
         model_report_invalid(issues, *path, KE_STR(""), "cannot set both port name & port number");
-    else if (!ke_str_is_empty(port_name))
+    else if (!ke_str_is_empty(port_name)) {
         (void)model_check_name(issues, model_path_child(&port_at, "name"), port_name,
                                model_name_port);
-    else if (number != 0)
+    } else if (number != 0) {
         (void)model_check_port(issues, model_path_child(&port_at, "number"), number);
-    else
+    } else {
         model_report_required(issues, *path, "port name or number is required");
+    }
 }
 
 static void check_backend(const cJSON *backend, struct model_path path, struct model_issues *issues)
@@ -56,15 +57,16 @@ static void check_backend(const cJSON *backend, struct model_path path, struct m
     const cJSON *resource = ke_json_get(backend, "resource");
     const cJSON *service = ke_json_get(backend, "service");
     struct model_path resource_at = model_path_child(&path, "resource");
-    if (resource != NULL && service != NULL)
+    if (resource != NULL && service != NULL) {
         model_report_invalid(issues, path, KE_STR(""),
                              "cannot set both resource and service backends");
-    else if (resource != NULL)
+    } else if (resource != NULL) {
         check_resource(resource, &resource_at, issues);
-    else if (service != NULL)
+    } else if (service != NULL) {
         check_service(service, &path, issues);
-    else
+    } else {
         model_report_invalid(issues, path, KE_STR(""), "resource or service backend is required");
+    }
 }
 
 static bool contains(struct ke_str s, const char *needle)

@@ -58,8 +58,7 @@ static bool default_ips(cJSON *status, const char *one, const char *many)
     const cJSON *list = ke_json_get(status, many);
     struct ke_str first = ke_json_str(list != NULL ? list->child : NULL, "ip");
     if (model_is_unset(status, one))
-        return ke_str_is_empty(first) ||
-               model_set_copy(status, one, ke_json_get(list->child, "ip"));
+        return ke_str_is_empty(first) || ke_json_set_str(status, one, first);
     if (ke_str_eq(ke_json_str(status, one), first))
         return true;
     ke_json_del(status, many);

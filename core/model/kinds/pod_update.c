@@ -34,12 +34,13 @@ static void check_deadline(const cJSON *spec, const cJSON *old, struct model_iss
     const cJSON *now = ke_json_get(spec, "activeDeadlineSeconds");
     if (was == NULL)
         return;
-    if (now == NULL)
+    if (now == NULL) {
         model_report_invalid_raw(issues, at, KE_STR("\"null\""),
                                  "must not update from a positive integer to nil value");
-    else if (was->valuedouble < now->valuedouble)
+    } else if (was->valuedouble < now->valuedouble) {
         model_report_invalid_int(issues, at, (int64_t)now->valuedouble,
                                  "must be less than or equal to previous value");
+    }
 }
 
 /* Only tolerationSeconds of one that was there may change. */

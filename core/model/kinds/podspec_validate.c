@@ -77,10 +77,11 @@ static void check_dns_config(const cJSON *spec, const struct model_path *path,
     if (ke_str_eq_c(ke_json_str(spec, "dnsPolicy"), "None")) {
         if (config == NULL)
             model_report_required(issues, at, "must provide `dnsConfig` when `dnsPolicy` is None");
-        else if (cJSON_GetArraySize(servers) == 0)
+        else if (cJSON_GetArraySize(servers) == 0) {
             model_report_required(
                 issues, servers_at,
                 "must provide at least one DNS nameserver when `dnsPolicy` is None");
+        }
     }
     if (cJSON_GetArraySize(servers) > DNS_SERVERS_MAX) {
         model_report_invalid_raw(issues, servers_at, model_go_strings(issues->arena, servers),
@@ -131,10 +132,11 @@ static void check_toleration(const cJSON *toleration, const struct model_path *p
     struct model_path op_at = model_path_child(path, "operator");
     if (!ke_str_is_empty(key))
         (void)model_check_name(issues, model_path_child(path, "key"), key, model_name_qualified);
-    else if (!ke_str_eq_c(op, "Exists"))
+    else if (!ke_str_eq_c(op, "Exists")) {
         model_report_invalid(issues, op_at, op,
                              "operator must be Exists when `key` is empty, which means \"match all "
                              "values and all keys\"");
+    }
     if (ke_json_get(toleration, "tolerationSeconds") != NULL && !ke_str_eq_c(effect, "NoExecute"))
         model_report_invalid(issues, model_path_child(path, "effect"), effect,
                              "effect must be 'NoExecute' when `tolerationSeconds` is set");

@@ -94,9 +94,10 @@ void template_validate(const cJSON *workload_spec, bool is_map, struct model_iss
     if (ke_str_eq_c(restart, "OnFailure") || ke_str_eq_c(restart, "Never"))
         model_report_not_supported(issues, model_path_child(&spec_at, "restartPolicy"), restart,
                                    always);
-    if (ke_json_get(spec, "activeDeadlineSeconds") != NULL)
+    if (ke_json_get(spec, "activeDeadlineSeconds") != NULL) {
         model_report_forbidden(issues, model_path_child(&spec_at, "activeDeadlineSeconds"),
                                is_map ? "activeDeadlineSeconds in ReplicationController is not "
                                         "Supported"
                                       : "activeDeadlineSeconds in ReplicaSet is not Supported");
+    }
 }

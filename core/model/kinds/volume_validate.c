@@ -52,12 +52,13 @@ static void check_downward_items(const cJSON *source, const struct model_path *p
         podspec_check_relative(model_path_child(&at, "path"), ke_json_str(item, "path"), issues);
         bool has_field = ke_json_get(item, "fieldRef") != NULL;
         bool has_resource = ke_json_get(item, "resourceFieldRef") != NULL;
-        if (has_field && has_resource)
+        if (has_field && has_resource) {
             model_report_invalid(
                 issues, at, KE_STR("resource"),
                 "fieldRef and resourceFieldRef can not be specified simultaneously");
-        else if (!has_field && !has_resource)
+        } else if (!has_field && !has_resource) {
             model_report_required(issues, at, "one of fieldRef and resourceFieldRef is required");
+        }
         check_mode(item, "mode", &at, issues);
     }
 }
@@ -177,11 +178,12 @@ void volumes_validate(const cJSON *spec, const struct model_path *path, struct m
             struct model_path member_at = model_path_child(&at, member->string);
             if (strcmp(member->string, "name") == 0)
                 continue;
-            if (n_sources++ > 0)
+            if (n_sources++ > 0) {
                 model_report_forbidden(issues, member_at,
                                        "may not specify more than 1 volume type");
-            else
+            } else {
                 check_source(member, &member_at, issues);
+            }
         }
         if (n_sources == 0)
             model_report_required(issues, at, "must specify a volume type");
