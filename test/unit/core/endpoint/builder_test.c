@@ -225,10 +225,10 @@ static void families_follow_the_addresses_of_the_service(void **state)
     test_put_service(table, "default", "two", DUAL PORT_80);
     for (int i = 0; i < 2; i++) {
         const char *name = i == 0 ? "one" : "two";
-        char slice6[16];
-        (void)snprintf(slice6, sizeof(slice6), "six-of-%s", name);
+        char second[16];
+        (void)snprintf(second, sizeof(second), "six-of-%s", name);
         test_put_slice(table, "default", name, name, HTTP(8080), READY("10.200.0.1"));
-        test_put_slice6(table, "default", slice6, name, HTTP(8080), READY("fd20::1"));
+        test_put_slice6(table, "default", second, name, HTTP(8080), READY("fd20::1"));
     }
     publish(table);
     struct ke_ip ip = test_ip("fd32::5");
