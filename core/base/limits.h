@@ -39,6 +39,8 @@
 
 /* endpoint table */
 #define LIMIT_ENDPOINT_BUILD_BYTES (256U << 20) /* of work memory for one service */
+#define LIMIT_PROBED_BACKENDS      64           /* connected to in one walk */
+#define LIMIT_PROBE_MS             500          /* waited for the answer to a connect */
 
 /* observations and traces */
 #define LIMIT_REPORT_ITEMS  4096  /* events not yet taken; the oldest go first */

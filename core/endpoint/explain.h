@@ -17,7 +17,7 @@ struct endpoint_explain;
  */
 enum ke_code endpoint_explain_new(struct endpoint_table *table, struct registry *registry,
                                   struct endpoint_explain **out, struct ke_err *err) KE_MUST_CHECK;
-void endpoint_explain_free(struct endpoint_explain *explain); /* no walk runs any more */
+void endpoint_explain_free(struct endpoint_explain *self); /* no walk runs any more */
 KE_AUTO_DEFINE(endpoint_explain)
 /* Registers the providers of the phases SERVICE and BACKEND. Errors: as explain_register. */
 enum ke_code endpoint_explain_register(struct endpoint_explain *self, struct explain *explain,

@@ -41,7 +41,7 @@ enum { N_UPDATES = 3000, N_LOOKUPS = 2000000, N_ENDPOINTS = 3 };
 static void die(const char *what, const struct ke_err *err)
 {
     (void)fprintf(stderr, "bench endpoint: %s: %s\n", what, err->msg);
-    exit(1);
+    abort();
 }
 
 static struct registry_object *make(enum model_kind_id kind, struct ke_buf *text)
@@ -90,14 +90,16 @@ static int compare_times(const void *a, const void *b)
 static void print_times(const char *what, unsigned n_services, int64_t *times, size_t n)
 {
     qsort(times, n, sizeof(*times), compare_times);
+    int64_t p50_ns = times[n / 2];
+    int64_t p99_ns = times[n * 99 / 100];
     (void)printf("endpoint %-24s services=%-6u p50=%.1f us p99=%.1f us\n", what, n_services,
-                 (double)times[n / 2] / 1e3, (double)times[n * 99 / 100] / 1e3);
+                 (double)p50_ns / 1e3, (double)p99_ns / 1e3);
 }
 
 static void put(struct endpoint_table *table, const struct registry_object *object)
 {
     if (!endpoint_builder_put(table, object))
-        exit(1);
+        abort();
 }
 
 static void wake_nobody(void *ctx)
@@ -112,7 +114,7 @@ static void bench_updates(struct endpoint_table *table, struct registry_object *
     struct endpoint_consumer *consumer = endpoint_consumer_new(table, "bench", wake_nobody, NULL);
     struct endpoint_dirty_set set;
     if (consumer == NULL)
-        exit(1);
+        abort();
     if (endpoint_consumer_take(consumer, &set))
         endpoint_dirty_set_free(&set);
     for (unsigned i = 0; i < N_UPDATES; i++) {
@@ -158,7 +160,7 @@ static void bench_size(unsigned n_services)
         ke_alloc_n(n_services, sizeof(struct registry_object *)),
     };
     if (services == NULL || slices[0] == NULL || slices[1] == NULL)
-        exit(1);
+        abort();
     for (unsigned i = 0; i < n_services; i++) {
         services[i] = make_service(i, &text);
         slices[0][i] = make_slice(i, 0, N_ENDPOINTS, 0, &text);
