@@ -145,6 +145,33 @@ static struct ke_str name_backend(struct ke_arena *arena, const struct seen_back
                         KE_STR_ARG(backend->pod_ns), KE_STR_ARG(backend->pod_name));
 }
 
+/* "container web: CrashLoopBackOff", of the first that waits; empty: none does. */
+static struct ke_str reason_of_container(struct ke_arena *arena, const cJSON *pod)
+{
+    const cJSON *statuses = ke_json_path(pod, "status.containerStatuses");
+    const cJSON *status;
+    cJSON_ArrayForEach(status, statuses) {
+        struct ke_str reason = ke_json_path_str(status, "state.waiting.reason");
+        if (!ke_str_is_empty(reason)) {
+            return ke_arena_fmt(arena, "container %.*s: %.*s",
+                                KE_STR_ARG(ke_json_str(status, "name")), KE_STR_ARG(reason));
+        }
+    }
+    return (struct ke_str){ 0 };
+}
+
+/* The message of the Ready condition says more than its reason. */
+static struct ke_str message_of_ready(struct ke_arena *arena, const cJSON *pod)
+{
+    const cJSON *conditions = ke_json_path(pod, "status.conditions");
+    const cJSON *condition;
+    cJSON_ArrayForEach(condition, conditions) {
+        if (ke_str_eq_c(ke_json_str(condition, "type"), "Ready"))
+            return ke_arena_str(arena, ke_json_str(condition, "message"));
+    }
+    return (struct ke_str){ 0 };
+}
+
 /* What the Pod itself says; empty when it cannot be asked. */
 static struct ke_str reason_of_pod(const struct endpoint_explain *self, struct ke_arena *arena,
                                    const struct seen_backend *backend)
@@ -164,8 +191,12 @@ static struct ke_str reason_of_pod(const struct endpoint_explain *self, struct k
     struct model_pod pod;
     if (json == NULL || !model_pod_decode(json, arena, &pod))
         return none;
-    return pod.is_ready ? KE_STR("the Pod says ready, the EndpointSlice does not yet")
-                        : pod.not_ready_reason;
+    if (pod.is_ready)
+        return KE_STR("the Pod says ready, the EndpointSlice does not yet");
+    struct ke_str reason = reason_of_container(arena, json);
+    if (ke_str_is_empty(reason))
+        reason = message_of_ready(arena, json);
+    return ke_str_is_empty(reason) ? pod.not_ready_reason : reason;
 }
 
 static struct ke_str describe_readiness(const struct endpoint_explain *self, struct ke_arena *arena,
