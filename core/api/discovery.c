@@ -91,13 +91,22 @@ static void print_gv(const char *group, const char *version, struct ke_buf *out)
     ke_buf_addf(out, "%s%s%s", group, group[0] != '\0' ? "/" : "", version);
 }
 
-static void print_resource(const struct model_kind *kind, struct ke_buf *out)
+/* In the group it is stored in only: clients find a short name twice ambiguous, and a category's
+ * members would be listed twice. */
+static void print_short_forms(const struct model_kind *kind, const char *group, struct ke_buf *out)
+{
+    if (strcmp(kind->versions[0].group, group) == 0) {
+        print_names("shortNames", kind->short_names, KE_ARRAY_LEN(kind->short_names), out);
+        print_names("categories", kind->categories, KE_ARRAY_LEN(kind->categories), out);
+    }
+}
+
+static void print_resource(const struct model_kind *kind, const char *group, struct ke_buf *out)
 {
     ke_buf_addf(out, "{\"name\":\"%s\",\"singularName\":\"%s\",\"namespaced\":%s,\"kind\":\"%s\",",
                 kind->plural, kind->singular, kind->is_namespaced ? "true" : "false", kind->kind);
     print_verbs(kind->verbs, out);
-    print_names("shortNames", kind->short_names, KE_ARRAY_LEN(kind->short_names), out);
-    print_names("categories", kind->categories, KE_ARRAY_LEN(kind->categories), out);
+    print_short_forms(kind, group, out);
     ke_buf_add_char(out, '}');
 }
 
@@ -122,7 +131,7 @@ static void print_resource_list(const char *group, const char *version, struct k
     ke_buf_add_c(out, "\",\"resources\":[");
     for (size_t i = 0; i < kinds.n; i++) {
         ke_buf_add_c(out, i > 0 ? "," : "");
-        print_resource(kinds.kind[i], out);
+        print_resource(kinds.kind[i], group, out);
         const struct model_subresource *sub = kinds.kind[i]->subresources;
         for (size_t j = 0; j < MODEL_MAX_SUBRESOURCES && sub[j].name != NULL; j++) {
             print_subresource(kinds.kind[i], &sub[j], out);
@@ -173,8 +182,7 @@ static void print_found_version(const struct api_gv_docs *gv, struct ke_buf *out
         ke_buf_addf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\",",
                     kind->is_namespaced ? "Namespaced" : "Cluster", kind->singular);
         print_verbs(kind->verbs, out);
-        print_names("shortNames", kind->short_names, KE_ARRAY_LEN(kind->short_names), out);
-        print_names("categories", kind->categories, KE_ARRAY_LEN(kind->categories), out);
+        print_short_forms(kind, gv->group, out);
         print_found_subresources(kind, gv, out);
         ke_buf_add_char(out, '}');
     }

@@ -157,7 +157,7 @@ static enum ke_code list_components(struct api_request *request, struct resource
 void api_handle_componentstatus(struct api_request *request)
 {
     struct ke_err err;
-    struct resource_list list;
+    struct resource_list list = { .n_remaining = -1 };
     enum ke_code rc = list_components(request, &list, &err);
     if (rc != KE_OK) {
         api_respond_error(request, rc, &err);

@@ -151,12 +151,11 @@ static void respond_openapi_v2(struct api_request *request)
 {
     const struct api_docs *docs = &request->server->docs;
     struct ke_str accept = api_request_header(request, MHD_HTTP_HEADER_ACCEPT);
-    if (api_accepts(accept, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf") &&
-        !api_accepts(accept, JSON)) {
+    if (api_accepts(accept, JSON)) {
+        respond_doc(request, &docs->openapi_v2_json, JSON);
+    } else if (api_accepts(accept, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")) {
         respond_doc(request, &docs->openapi_v2_pb,
                     "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
-    } else if (api_accepts(accept, JSON)) {
-        respond_doc(request, &docs->openapi_v2_json, JSON);
     } else {
         api_respond_not_acceptable(request, API_NOT_JSON, JSON);
     }

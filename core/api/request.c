@@ -93,6 +93,7 @@ static enum MHD_Result take_body(struct api_request *request, const char *upload
     return request->body.failed == KE_NOMEM ? MHD_NO : MHD_YES;
 }
 
+/* libmicrohttpd sets the number of parameters. NOLINTNEXTLINE(readability-function-size) */
 enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
                                const char *method, const char *version, const char *upload,
                                size_t *upload_len, void **req_cls)

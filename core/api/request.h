@@ -84,11 +84,11 @@ void api_respond_with(struct api_request *request, unsigned http, const char *ty
 bool api_wants_gzip(const struct api_request *request, size_t body_len);
 
 /* The callbacks of libmicrohttpd. */
-void *api_on_uri(void *shard, const char *uri, struct MHD_Connection *mhd);
-enum MHD_Result api_on_request(void *shard, struct MHD_Connection *mhd, const char *url,
+void *api_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
                                const char *method, const char *version, const char *upload,
-                               size_t *upload_len, void **request);
-void api_on_completed(void *shard, struct MHD_Connection *mhd, void **request,
+                               size_t *upload_len, void **req_cls);
+void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
                       enum MHD_RequestTerminationCode why);
 
 /* Behind the head and body: who, what, and the handler. */

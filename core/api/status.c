@@ -8,32 +8,32 @@
 
 struct status_row {
     unsigned http;
-    const char *reason;
     enum api_details details;
+    const char *reason;
     const char *message; /* fixed text; NULL: the error's own */
 };
 
 static const struct status_row rows[KE_CODE_COUNT] = {
-    [KE_OK] = { 200, "", API_DETAILS_NONE, NULL },
-    [KE_NOT_FOUND] = { 404, "NotFound", API_DETAILS_OF_MESSAGE, NULL },
-    [KE_EXISTS] = { 409, "AlreadyExists", API_DETAILS_OF_MESSAGE, NULL },
-    [KE_CONFLICT] = { 409, "Conflict", API_DETAILS_OF_MESSAGE, NULL },
-    [KE_MALFORMED] = { 400, "BadRequest", API_DETAILS_NONE, NULL },
-    [KE_INVALID] = { 422, "Invalid", API_DETAILS_OF_MESSAGE, NULL },
-    [KE_TOO_LARGE] = { 413, "RequestEntityTooLarge", API_DETAILS_NONE, NULL },
-    [KE_UNAUTHENTICATED] = { 401, "Unauthorized", API_DETAILS_NONE, "Unauthorized" },
-    [KE_DENIED] = { 403, "Forbidden", API_DETAILS_OF_MESSAGE, NULL },
-    [KE_METHOD] = { 405, "MethodNotAllowed", API_DETAILS_EMPTY,
+    [KE_OK] = { 200, API_DETAILS_NONE, "", NULL },
+    [KE_NOT_FOUND] = { 404, API_DETAILS_OF_MESSAGE, "NotFound", NULL },
+    [KE_EXISTS] = { 409, API_DETAILS_OF_MESSAGE, "AlreadyExists", NULL },
+    [KE_CONFLICT] = { 409, API_DETAILS_OF_MESSAGE, "Conflict", NULL },
+    [KE_MALFORMED] = { 400, API_DETAILS_NONE, "BadRequest", NULL },
+    [KE_INVALID] = { 422, API_DETAILS_OF_MESSAGE, "Invalid", NULL },
+    [KE_TOO_LARGE] = { 413, API_DETAILS_NONE, "RequestEntityTooLarge", NULL },
+    [KE_UNAUTHENTICATED] = { 401, API_DETAILS_NONE, "Unauthorized", "Unauthorized" },
+    [KE_DENIED] = { 403, API_DETAILS_OF_MESSAGE, "Forbidden", NULL },
+    [KE_METHOD] = { 405, API_DETAILS_EMPTY, "MethodNotAllowed",
                     "the server does not allow this method on the requested resource" },
-    [KE_GONE] = { 410, "Expired", API_DETAILS_NONE, NULL },
-    [KE_LIMIT] = { 429, "TooManyRequests", API_DETAILS_EMPTY, NULL },
-    [KE_UNAVAILABLE] = { 503, "ServiceUnavailable", API_DETAILS_NONE, NULL },
-    [KE_NOMEM] = { 503, "ServiceUnavailable", API_DETAILS_NONE, "out of memory" },
-    [KE_TIMEOUT] = { 504, "Timeout", API_DETAILS_EMPTY, NULL },
-    [KE_AGAIN] = { 500, "InternalError", API_DETAILS_NONE, "Internal error occurred" },
-    [KE_CLOSED] = { 503, "ServiceUnavailable", API_DETAILS_NONE, NULL },
-    [KE_IO] = { 500, "InternalError", API_DETAILS_NONE, "Internal error occurred" },
-    [KE_BUG] = { 500, "InternalError", API_DETAILS_NONE, "Internal error occurred" },
+    [KE_GONE] = { 410, API_DETAILS_NONE, "Expired", NULL },
+    [KE_LIMIT] = { 429, API_DETAILS_EMPTY, "TooManyRequests", NULL },
+    [KE_UNAVAILABLE] = { 503, API_DETAILS_NONE, "ServiceUnavailable", NULL },
+    [KE_NOMEM] = { 503, API_DETAILS_NONE, "ServiceUnavailable", "out of memory" },
+    [KE_TIMEOUT] = { 504, API_DETAILS_EMPTY, "Timeout", NULL },
+    [KE_AGAIN] = { 500, API_DETAILS_NONE, "InternalError", "Internal error occurred" },
+    [KE_CLOSED] = { 503, API_DETAILS_NONE, "ServiceUnavailable", NULL },
+    [KE_IO] = { 500, API_DETAILS_NONE, "InternalError", "Internal error occurred" },
+    [KE_BUG] = { 500, API_DETAILS_NONE, "InternalError", "Internal error occurred" },
 };
 
 unsigned api_status_http(enum ke_code code)

@@ -137,11 +137,13 @@ enum ke_code api_query_parse(struct ke_str raw_query, struct ke_arena *arena, st
                              struct ke_err *err)
 {
     struct api_query query = { .n_params = 0 };
-    if (raw_query.len > 0) {
-        query.params = ke_arena_alloc_n(arena, API_MAX_QUERY, sizeof(*query.params));
-        if (query.params == NULL) {
-            return ke_fail(err, KE_NOMEM, "parse query");
-        }
+    if (raw_query.len == 0) {
+        *out = query;
+        return KE_OK;
+    }
+    query.params = ke_arena_alloc_n(arena, API_MAX_QUERY, sizeof(*query.params));
+    if (query.params == NULL) {
+        return ke_fail(err, KE_NOMEM, "parse query");
     }
     struct ke_str rest = raw_query;
     struct ke_str pair;

@@ -42,18 +42,6 @@ static void work_free(struct write_work *work)
 /* ---- completion: on the writer's thread, or at once --------------------------------------------
  */
 
-/* A patch that cannot be applied has this one message upstream; what is wrong stands beside it. */
-static void set_bad_patch(struct api_status *status, struct api_cause *cause)
-{
-    cause->reason = KE_STR("UnexpectedServerResponse");
-    cause->message = status->message;
-    cause->field = (struct ke_str){ NULL, 0 };
-    status->message = KE_STR("the server rejected our request due to an error in our request");
-    status->kind = (struct ke_str){ NULL, 0 };
-    status->details = API_DETAILS_EMPTY;
-    status->n_causes = 1;
-}
-
 /* The Status is made while the reply's texts live. */
 static void keep_failure(struct write_work *work, const struct resource_reply *reply)
 {
@@ -77,10 +65,6 @@ static void keep_failure(struct write_work *work, const struct resource_reply *r
     status.n_causes = cause.reason.len > 0 ? 1 : 0;
     if (reply->retry_after_s > 0) {
         status.retry_after_s = reply->retry_after_s;
-    }
-    if (reply->code == KE_INVALID && reply->issues == NULL &&
-        work->request.verb == RESOURCE_PATCH) {
-        set_bad_patch(&status, &cause);
     }
     api_status_print(&status, &body);
     work->retry_after_s = status.retry_after_s;

@@ -3,7 +3,6 @@
  * Rows of Nodes, Namespaces, ConfigMaps, Secrets, ServiceAccounts, Events, Leases and
  * ComponentStatuses. Pure.
  */
-#include <ctype.h>
 #include <stdlib.h>
 
 #include "core/api/table.h"
@@ -264,7 +263,8 @@ static void format_object(const cJSON *involved, struct ke_buf *out)
     struct ke_str kind = ke_json_str(involved, "kind");
     struct ke_str name = ke_json_str(involved, "name");
     for (size_t i = 0; i < kind.len; i++) {
-        ke_buf_add_char(out, (char)tolower((unsigned char)kind.ptr[i]));
+        char c = kind.ptr[i];
+        ke_buf_add_char(out, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
     }
     if (name.len > 0) {
         ke_buf_addf(out, "/%.*s", KE_STR_ARG(name));
