@@ -182,10 +182,11 @@ enum ke_code registry_cache_check_reach(const struct registry_cache *cache, stru
     int64_t floor = cache->history.floor;
     if (after < cache->restart_revision && ends_with_restart(prefix))
         floor = cache->restart_revision;
-    if (after < floor)
+    if (after < floor) {
         return ke_fail(err, KE_GONE,
                        "The resourceVersion %" PRId64 " is too old: the history begins at %" PRId64,
                        after, floor);
+    }
     return KE_OK;
 }
 

@@ -151,9 +151,10 @@ static bool reserve(struct registry_group *group, size_t n)
     void *changes = group->changes;
     void *objects = group->objects;
     void *below = group->below;
-    bool is_done = ke_grow(&changes, &group->changes_cap, group->n + n, sizeof(*group->changes)) &&
-                   ke_grow(&objects, &group->objects_cap, group->n + n, sizeof(*group->objects)) &&
-                   ke_grow(&below, &group->below_cap, group->n + n, sizeof(*group->below));
+    bool is_done =
+        ke_grow(&changes, &group->changes_cap, group->n + n, sizeof(*group->changes)) &&
+        ke_grow(&objects, &group->objects_cap, group->n + n, sizeof(struct registry_object *)) &&
+        ke_grow(&below, &group->below_cap, group->n + n, sizeof(*group->below));
     group->changes = changes;
     group->objects = objects;
     group->below = below;

@@ -46,7 +46,7 @@ static bool take(struct lister *lister, struct registry_object *object)
     }
     if (list->n_objects == lister->cap) {
         void *grown = list->objects;
-        if (!ke_grow(&grown, &lister->cap, list->n_objects + 1, sizeof(*list->objects))) {
+        if (!ke_grow(&grown, &lister->cap, list->n_objects + 1, sizeof(struct registry_object *))) {
             lister->is_out_of_memory = true;
             return false;
         }

@@ -341,25 +341,25 @@ int64_t watch_reflector_revision(const struct watch_reflector *reflector)
 }
 
 const struct registry_object *watch_reflector_get(const struct watch_reflector *reflector,
-                                                  enum model_kind_id id, struct ke_str ns,
+                                                  enum model_kind_id kind, struct ke_str ns,
                                                   struct ke_str name)
 {
-    const struct reflected_kind *kind = find_kind(reflector, id);
+    const struct reflected_kind *reflected = find_kind(reflector, kind);
     char text[LIMIT_KEY_BYTES];
     struct ke_buf key = KE_BUF_FIXED(text, sizeof(text));
-    if (kind == NULL || name.len == 0)
+    if (reflected == NULL || name.len == 0)
         return NULL;
-    model_kind_key(kind->kind, ns, name, &key);
-    return key.failed == KE_OK ? ke_map_get(kind->objects, ke_buf_str(&key)) : NULL;
+    model_kind_key(reflected->kind, ns, name, &key);
+    return key.failed == KE_OK ? ke_map_get(reflected->objects, ke_buf_str(&key)) : NULL;
 }
 
 const struct registry_object *watch_reflector_next(const struct watch_reflector *reflector,
-                                                   enum model_kind_id id, size_t *pos)
+                                                   enum model_kind_id kind, size_t *pos)
 {
-    const struct reflected_kind *kind = find_kind(reflector, id);
+    const struct reflected_kind *reflected = find_kind(reflector, kind);
     struct ke_str key;
     void *value = NULL;
-    if (kind == NULL || !ke_map_next(kind->objects, pos, &key, &value))
+    if (reflected == NULL || !ke_map_next(reflected->objects, pos, &key, &value))
         return NULL;
     return value;
 }

@@ -81,28 +81,29 @@ enum ke_code sqlite_file_fail(const char *path, sqlite3 *handle, struct ke_err *
 static enum ke_code check_header(const char *path, const char header[HEADER_BYTES],
                                  struct ke_err *err)
 {
-    if (memcmp(header, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0)
-        return ke_fail(
-            err, KE_MALFORMED,
-            "%s is not a registry (its first bytes are of no SQLite file); it was left as "
-            "it is: move it away, or choose another --data-dir",
-            path);
+    if (memcmp(header, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0) {
+        return ke_fail(err, KE_MALFORMED,
+                       "%s is not a registry (its first bytes are of no SQLite file); it was left "
+                       "as it is: move it away, or choose another --data-dir",
+                       path);
+    }
     struct ke_cur cur = ke_cur_of(header, HEADER_BYTES);
     (void)ke_cur_bytes(&cur, USER_VERSION_AT);
     uint32_t format = ke_cur_be32(&cur);
     (void)ke_cur_be32(&cur);
     uint32_t application = ke_cur_be32(&cur);
-    if (application != SQLITE_FILE_APPLICATION_ID)
-        return ke_fail(
-            err, KE_MALFORMED,
-            "%s is a SQLite file of another program (application id 0x%08x); it was left "
-            "as it is: move it away, or choose another --data-dir",
-            path, application);
-    if (format > SQLITE_FILE_FORMAT)
+    if (application != SQLITE_FILE_APPLICATION_ID) {
+        return ke_fail(err, KE_MALFORMED,
+                       "%s is a SQLite file of another program (application id 0x%08x); it was "
+                       "left as it is: move it away, or choose another --data-dir",
+                       path, application);
+    }
+    if (format > SQLITE_FILE_FORMAT) {
         return ke_fail(err, KE_INVALID,
                        "%s was written by a newer kedge (format %u, this one reads up to %d): run "
                        "that version",
                        path, format, SQLITE_FILE_FORMAT);
+    }
     return KE_OK;
 }
 

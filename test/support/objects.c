@@ -11,15 +11,15 @@
 
 #include "core/base/json.h"
 
-struct registry_object *test_object_json(enum model_kind_id kind, const char *text)
+struct registry_object *test_object_json(enum model_kind_id kind, const char *json)
 {
     struct ke_err err = KE_ERR_INIT;
-    cJSON *json = NULL;
+    cJSON *parsed = NULL;
     struct registry_object *object = NULL;
-    if (ke_json_parse(ke_str_c(text), &json, &err) != KE_OK ||
-        registry_object_new(model_kind_by_id(kind), json, &object, &err) != KE_OK)
+    if (ke_json_parse(ke_str_c(json), &parsed, &err) != KE_OK ||
+        registry_object_new(model_kind_by_id(kind), parsed, &object, &err) != KE_OK)
         fail_msg("%s", err.msg);
-    cJSON_Delete(json);
+    cJSON_Delete(parsed);
     return object;
 }
 
