@@ -228,7 +228,7 @@ static void check_no_new_finalizers(const struct model_path *path, const cJSON *
         }
     }
     if (!is_whole) {
-        issues->n_dropped++;
+        model_report_no_memory(issues);
         return;
     }
     if (cJSON_GetArraySize(extra) == 0)

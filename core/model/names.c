@@ -331,7 +331,7 @@ static void check_annotation_key(struct model_issues *issues, struct model_path 
 {
     char *text = ke_arena_alloc(issues->arena, key.len + 1);
     if (text == NULL) {
-        issues->n_dropped++;
+        model_report_no_memory(issues);
         return;
     }
     for (size_t i = 0; i < key.len; i++)

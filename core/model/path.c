@@ -155,11 +155,7 @@ static void report(struct model_issues *issues, enum model_issue_type type,
     struct ke_str message =
         ke_arena_fmt(issues->arena, "%s%s%.*s%s%s", heads[type], printed.len > 0 ? ": " : "",
                      KE_STR_ARG(printed), detail[0] != '\0' ? ": " : "", detail);
-    if (field.ptr == NULL || message.ptr == NULL) {
-        issues->n_dropped++;
-        return;
-    }
-    model_issues_add(issues, type, field, message);
+    model_issues_add(issues, type, field, message.ptr != NULL ? message : ke_str_c(heads[type]));
 }
 
 void model_report_required(struct model_issues *issues, struct model_path path, const char *detail)
@@ -236,4 +232,10 @@ void model_report_too_many(struct model_issues *issues, struct model_path path, 
     struct ke_str detail = ke_arena_fmt(issues->arena, "must have at most %zu items", max);
     report(issues, MODEL_ISSUE_TOO_MANY, &path, ke_arena_fmt(issues->arena, "%zu", n),
            detail.ptr != NULL ? detail.ptr : "");
+}
+
+void model_report_no_memory(struct model_issues *issues)
+{
+    model_issues_add(issues, MODEL_ISSUE_INVALID, KE_STR(""),
+                     KE_STR("Internal error: out of memory"));
 }

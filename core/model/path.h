@@ -9,8 +9,8 @@
  *   struct model_path port = model_path_index(&ports, 3);      spec.ports[3]
  *   model_report_required(issues, model_path_child(&port, "port"), "");
  *
- * Out of memory: the report is counted in issues->n_dropped, so that the object is refused all the
- * same. One thread.
+ * Out of memory: a report loses its text but not its effect: the object is refused all the same.
+ * One thread.
  */
 #include <cjson/cJSON.h>
 #include <stdint.h>
@@ -79,5 +79,7 @@ void model_report_not_found(struct model_issues *issues, struct model_path path,
 void model_report_too_long(struct model_issues *issues, struct model_path path, size_t max_bytes);
 void model_report_too_many(struct model_issues *issues, struct model_path path, size_t n,
                            size_t max);
+/* A check could not be made: the object is refused for that. */
+void model_report_no_memory(struct model_issues *issues);
 
 #endif

@@ -132,7 +132,8 @@ static bool merge(struct operation *op, cJSON **object, const cJSON *old)
         is_ok = merge_main(op, *object, old);
         break;
     case OPERATION_STATUS:
-        is_ok = keep_all_but_status(object, old);
+        is_ok = keep_all_but_status(object, old) &&
+                (op->kind->prepare_status == NULL || op->kind->prepare_status(*object, old));
         break;
     case OPERATION_FINALIZE:
         is_ok = keep_all_but_spec_finalizers(object, old);

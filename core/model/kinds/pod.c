@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pods: defaults that only a Pod's own spec has, what admission adds to a new one, and its status.
- * Source: Kubernetes apis/core/v1/defaults.go, registry/core/pod, plugin/pkg/admission. Pure; any
- * thread.
+ * Pods: defaults that only a Pod's own spec has, and its status. What admission adds to a new one
+ * (service account, tolerations, priority) is core/resource's. Source: Kubernetes
+ * apis/core/v1/defaults.go, registry/core/pod. Pure; any thread.
  */
 #include "core/model/kinds/pod.h"
 
@@ -84,45 +84,10 @@ static bool set_defaults(cJSON *object)
            default_ips(status, "podIP", "podIPs") && default_ips(status, "hostIP", "hostIPs");
 }
 
-static bool tolerates(const cJSON *tolerations, const char *key)
-{
-    const cJSON *item;
-    cJSON_ArrayForEach(item, tolerations) {
-        struct ke_str its = ke_json_str(item, "key");
-        struct ke_str effect = ke_json_str(item, "effect");
-        if ((ke_str_is_empty(its) || ke_str_eq_c(its, key)) &&
-            (ke_str_is_empty(effect) || ke_str_eq_c(effect, "NoExecute")))
-            return true;
-    }
-    return false;
-}
-
-/* A Pod stays five minutes on a node that is not heard of. */
-static bool add_toleration(cJSON *spec, const char *key)
-{
-    if (tolerates(ke_json_get(spec, "tolerations"), key))
-        return true;
-    cJSON *list = ke_json_need_array(spec, "tolerations");
-    cJSON *item = cJSON_CreateObject();
-    if (list == NULL || item == NULL || !cJSON_AddItemToArray(list, item)) {
-        cJSON_Delete(item);
-        return false;
-    }
-    return model_default_str(item, "key", key) && model_default_str(item, "operator", "Exists") &&
-           model_default_str(item, "effect", "NoExecute") &&
-           model_default_num(item, "tolerationSeconds", 300);
-}
-
 static bool prepare_create(cJSON *object)
 {
     cJSON *spec = ke_json_need_object(object, "spec");
-    if (spec == NULL || !model_default_str(spec, "serviceAccountName", "default") ||
-        !model_set_copy(spec, "serviceAccount", ke_json_get(spec, "serviceAccountName")) ||
-        !add_toleration(spec, "node.kubernetes.io/not-ready") ||
-        !add_toleration(spec, "node.kubernetes.io/unreachable") ||
-        !model_default_num(spec, "priority", 0) ||
-        !model_default_str(spec, "preemptionPolicy", "PreemptLowerPriority") ||
-        !model_set_empty(object, "status"))
+    if (spec == NULL || !model_set_empty(object, "status"))
         return false;
     cJSON *status = ke_json_get_mut(object, "status");
     return model_default_str(status, "phase", "Pending") &&

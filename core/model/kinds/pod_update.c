@@ -168,7 +168,7 @@ void pod_validate_update(const cJSON *spec, const cJSON *old, struct model_issue
     check_gates(spec, old, issues);
     ke_auto_json *copy = without_allowed_changes(spec, old);
     if (copy == NULL) {
-        issues->n_dropped++;
+        model_report_no_memory(issues);
         return;
     }
     report_changes(copy, old, issues);

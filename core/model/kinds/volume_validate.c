@@ -176,7 +176,7 @@ void volumes_validate(const cJSON *spec, const struct model_path *path, struct m
         const cJSON *member;
         cJSON_ArrayForEach(member, volume) {
             struct model_path member_at = model_path_child(&at, member->string);
-            if (strcmp(member->string, "name") == 0)
+            if (ke_str_eq_c(ke_str_c(member->string), "name"))
                 continue;
             if (n_sources++ > 0) {
                 model_report_forbidden(issues, member_at,

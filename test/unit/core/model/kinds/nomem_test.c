@@ -107,7 +107,7 @@ static void nothing_invalid_passes_for_lack_of_memory(void **state)
             test_alloc_fail_at(n);
             model_kind_validate(kind, object, NULL, &issues);
             bool has_failed = test_alloc_end();
-            assert_true(issues.n_items + issues.n_dropped > 1);
+            assert_true(issues.n_items > 1);
             if (!has_failed)
                 break;
         }

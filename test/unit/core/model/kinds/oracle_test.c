@@ -88,13 +88,8 @@ static void create_fills_in_what_a_real_server_does(void **state)
           "\"successThreshold\":1,\"failureThreshold\":3},\"terminationMessagePath\":"
           "\"/dev/termination-log\",\"terminationMessagePolicy\":\"File\",\"imagePullPolicy\":"
           "\"Always\"}],\"restartPolicy\":\"Always\",\"terminationGracePeriodSeconds\":30,"
-          "\"dnsPolicy\":\"ClusterFirst\",\"serviceAccountName\":\"default\",\"serviceAccount\":"
-          "\"default\",\"securityContext\":{},\"schedulerName\":\"default-scheduler\","
-          "\"tolerations\":[{\"key\":\"node.kubernetes.io/not-ready\",\"operator\":\"Exists\","
-          "\"effect\":\"NoExecute\",\"tolerationSeconds\":300},{\"key\":"
-          "\"node.kubernetes.io/unreachable\",\"operator\":\"Exists\",\"effect\":\"NoExecute\","
-          "\"tolerationSeconds\":300}],\"priority\":0,\"enableServiceLinks\":true,"
-          "\"preemptionPolicy\":\"PreemptLowerPriority\"}",
+          "\"dnsPolicy\":\"ClusterFirst\",\"securityContext\":{},\"schedulerName\":"
+          "\"default-scheduler\",\"enableServiceLinks\":true}",
           "{\"status\":{\"phase\":\"Pending\",\"qosClass\":\"Burstable\"}}" },
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(cases); i++) {
