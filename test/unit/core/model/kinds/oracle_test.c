@@ -16,6 +16,15 @@
     "\"image\":\"nginx:1\"}]}}"
 #define TEMPLATE_FULL "{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":" POD_SPEC "}"
 
+/* An update passes through defaulting again. */
+static void assert_defaults_change_nothing(const struct model_kind *kind, const cJSON *object)
+{
+    ke_auto_json *copy = cJSON_Duplicate(object, true);
+    assert_non_null(copy);
+    assert_true(kind->set_defaults == NULL || kind->set_defaults(copy));
+    assert_true(ke_json_equal(copy, object));
+}
+
 static void create_fills_in_what_a_real_server_does(void **state)
 {
     (void)state;
@@ -94,9 +103,10 @@ static void create_fills_in_what_a_real_server_does(void **state)
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(cases); i++) {
         WRITE_AUTO w = { 0 };
-        (void)write_create(&w, cases[i].object);
+        const struct model_kind *kind = write_create(&w, cases[i].object);
         assert_issues(&w, cases[i].object, "");
         assert_has(w.object, cases[i].rest);
+        assert_defaults_change_nothing(kind, w.object);
         if (cases[i].spec == NULL)
             continue;
         struct ke_err err = KE_ERR_INIT;
