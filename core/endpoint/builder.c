@@ -54,15 +54,20 @@ void endpoint_building_free(struct endpoint_building *building)
     free(building);
 }
 
+static void free_slice(struct endpoint_building_slice *slice)
+{
+    ke_arena_free(slice->arena);
+    registry_object_unref(slice->object);
+    free(slice);
+}
+
 static void free_contents(struct endpoint_builder *builder)
 {
     size_t pos = 0;
     struct ke_str key;
     void *value;
     while (builder->slices != NULL && ke_map_next(builder->slices, &pos, &key, &value)) {
-        struct endpoint_building_slice *slice = value;
-        registry_object_unref(slice->object);
-        free(slice);
+        free_slice(value);
     }
     pos = 0;
     while (builder->services != NULL && ke_map_next(builder->services, &pos, &key, &value)) {
@@ -181,8 +186,7 @@ static void delete_slice(struct endpoint_builder *builder, struct ke_str key)
     if (slice == NULL)
         return;
     detach_slice(builder, slice);
-    registry_object_unref(slice->object);
-    free(slice);
+    free_slice(slice);
 }
 
 static struct endpoint_building_slice *need_slice(struct endpoint_builder *builder,
@@ -223,6 +227,9 @@ static bool put_slice(struct endpoint_builder *builder, const struct registry_ob
     const struct registry_object *old = slice->object;
     slice->object = registry_object_ref(object);
     registry_object_unref(old);
+    ke_arena_free(slice->arena);
+    slice->arena = NULL;
+    slice->view = NULL;
     return true;
 }
 

@@ -3,9 +3,9 @@
 #define CORE_ENDPOINT_BUILDER_H
 /*
  * The writer's side of the table: which objects there are, which services have to be put together
- * again, and the publishing of their records. It keeps references to the stored objects and no
- * decoded copy: a service is decoded when it changes. One thread: the derive thread, or whoever
- * made a table without one.
+ * again, and the publishing of their records. It keeps references to the stored objects and, but
+ * for services of many slices, no decoded copy: a service is decoded when it changes. One thread:
+ * the derive thread, or whoever made a table without one.
  */
 #include "core/base/list.h"
 #include "core/base/map.h"
@@ -19,6 +19,9 @@ struct endpoint_building_slice {
     const struct registry_object *object;
     struct endpoint_building *building;
     size_t position; /* in its slices */
+    /* Decoded, in an arena of its own: only where a service has many slices. NULL: not now. */
+    struct ke_arena *arena;
+    const struct model_endpoint_slice *view;
 };
 
 /* One Service, or slices that wait for theirs. */

@@ -272,11 +272,12 @@ static void stop_at_ping(struct explain_walk *walk, const struct endpoint_servic
         walk, EXPLAIN_SERVICE, EXPLAIN_STOP, "%s is the address of Service %.*s/%.*s, without port",
         ip, KE_STR_ARG(service->ns), KE_STR_ARG(service->name));
     struct ke_str mend = { 0 };
-    if (service->n_ports[family] > 0)
+    if (service->n_ports[family] > 0) {
         mend = ke_arena_fmt(arena,
                             request->address.family == KE_FAMILY_IPV6 ? "kedge trace [%s]:%u"
                                                                       : "kedge trace %s:%u",
                             ip, service->ports[family][0].port);
+    }
     explain_hop_stop(
         walk, hop,
         ke_arena_fmt(arena,

@@ -16,7 +16,8 @@
 #include "core/endpoint/derive.h"
 #include "core/endpoint/record.h"
 
-#define MIN_SLOTS 64U
+#define MIN_SLOTS   64U
+#define MANY_SLICES 2U /* from more on they are kept decoded */
 
 void endpoint_entry_free(struct endpoint_entry *entry)
 {
@@ -133,6 +134,31 @@ static bool replace(struct endpoint_table *table, struct endpoint_building *buil
     return true;
 }
 
+static bool decode_slice(const struct endpoint_building_slice *slice, struct ke_arena *arena,
+                         const struct model_endpoint_slice **out)
+{
+    ke_auto_json *json = registry_object_parse(slice->object);
+    struct model_endpoint_slice *view = ke_arena_alloc(arena, sizeof(*view));
+    if (json == NULL || view == NULL || !model_endpoint_slice_decode(json, arena, view))
+        return false;
+    *out = view;
+    return true;
+}
+
+/* A slice of many stays decoded: a change of one of them costs one. */
+static bool keep_slice(struct endpoint_building_slice *slice,
+                       const struct model_endpoint_slice **out)
+{
+    if (slice->view == NULL) {
+        KE_AUTO(ke_arena) *arena = ke_arena_new(LIMIT_ENDPOINT_BUILD_BYTES);
+        if (arena == NULL || !decode_slice(slice, arena, &slice->view))
+            return false;
+        slice->arena = KE_TAKE(arena);
+    }
+    *out = slice->view;
+    return true;
+}
+
 /* Decodes the objects of a building into the arena. False: out of memory. */
 static bool decode(const struct endpoint_building *building, struct ke_arena *arena,
                    struct model_service *service, const struct model_endpoint_slice ***out_slices)
@@ -145,12 +171,11 @@ static bool decode(const struct endpoint_building *building, struct ke_arena *ar
     if (slices == NULL)
         return false;
     for (size_t i = 0; i < building->n_slices; i++) {
-        ke_auto_json *slice_json = registry_object_parse(building->slices[i]->object);
-        struct model_endpoint_slice *slice = ke_arena_alloc(arena, sizeof(*slice));
-        if (slice_json == NULL || slice == NULL ||
-            !model_endpoint_slice_decode(slice_json, arena, slice))
+        bool is_decoded = building->n_slices > MANY_SLICES
+                              ? keep_slice(building->slices[i], &slices[i])
+                              : decode_slice(building->slices[i], arena, &slices[i]);
+        if (!is_decoded)
             return false;
-        slices[i] = slice;
     }
     *out_slices = slices;
     return true;

@@ -194,6 +194,39 @@ static void slices_match_ports_by_name_and_protocol(void **state)
     test_table_free(table);
 }
 
+/* They are kept decoded: what changed must be seen all the same. */
+static void one_of_many_slices_changes_moves_and_goes(void **state)
+{
+    (void)state;
+    struct endpoint_table *table = test_table_new();
+    test_put_service(table, "default", "web", IP PORT_80);
+    static const char *const slices[] = { "a", "b", "c", "d", "e" };
+    for (unsigned i = 0; i < KE_ARRAY_LEN(slices); i++) {
+        char endpoint[80];
+        (void)snprintf(endpoint, sizeof(endpoint), "{'addresses':['10.200.0.%u']}", i + 1);
+        test_put_slice(table, "default", slices[i], "web", HTTP(8080), endpoint);
+    }
+    publish(table);
+    test_put_slice(table, "default", "c", "web", HTTP(8080),
+                   READY("10.200.0.3") "," READY("10.200.0.33"));
+    publish(table);
+    ke_snap_read_begin();
+    assert_int_equal(find(table, "web")->n_addresses, 6);
+    ke_snap_read_end();
+    test_delete(table, MODEL_ENDPOINTSLICE, "default", "a");
+    test_put_slice(table, "default", "d", "other", HTTP(8080), READY("10.200.0.4"));
+    publish(table);
+    ke_snap_read_begin();
+    const struct endpoint_service *web = find(table, "web");
+    assert_int_equal(web->n_addresses, 4);
+    assert_int_equal(web->addresses[0].ip.b[3], 2);
+    assert_int_equal(web->addresses[1].ip.b[3], 3);
+    assert_int_equal(web->addresses[2].ip.b[3], 5);
+    assert_int_equal(web->addresses[3].ip.b[3], 33);
+    ke_snap_read_end();
+    test_table_free(table);
+}
+
 static void a_slice_that_changes_its_service_moves(void **state)
 {
     (void)state;
@@ -453,14 +486,15 @@ static void may_leak(bool is_so)
 }
 
 /* Whatever fails: the old state or the new one, never less; and then it works. */
-static void without_memory_a_service_stays_as_it_was(void **state)
+static void fail_each_allocation(bool has_many_slices)
 {
-    (void)state;
     unsigned n_failed = 0;
     for (size_t n = 1;; n++) {
         struct endpoint_table *table = test_table_new();
         test_put_service(table, "default", "web", IP PORT_80);
         test_put_slice(table, "default", "a", "web", HTTP(8080), READY("10.200.0.1"));
+        for (int i = 0; i < (has_many_slices ? 3 : 0); i++)
+            test_put_slice(table, "default", i == 0 ? "b" : i == 1 ? "c" : "d", "web", "", "");
         may_leak(true);
         publish(table);
         may_leak(false);
@@ -491,6 +525,13 @@ static void without_memory_a_service_stays_as_it_was(void **state)
     assert_true(n_failed > 20);
 }
 
+static void without_memory_a_service_stays_as_it_was(void **state)
+{
+    (void)state;
+    fail_each_allocation(false);
+    fail_each_allocation(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +540,7 @@ int main(void)
         cmocka_unit_test(an_address_in_several_slices_counts_once_and_the_ready_one_wins),
         cmocka_unit_test(of_two_equal_ones_the_newest_slice_wins),
         cmocka_unit_test(slices_match_ports_by_name_and_protocol),
+        cmocka_unit_test(one_of_many_slices_changes_moves_and_goes),
         cmocka_unit_test(a_slice_that_changes_its_service_moves),
         cmocka_unit_test(families_follow_the_addresses_of_the_service),
         cmocka_unit_test(backends_keep_their_ids_while_they_are_there),
