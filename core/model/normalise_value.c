@@ -170,6 +170,8 @@ static enum ke_code check_quantity(const struct normaliser *n, cJSON *parent, cJ
     struct ke_str text = ke_json_value_str(value);
     if (!cJSON_IsString(value)) {
         ke_json_print(value, &printed);
+        if (printed.failed == KE_NOMEM)
+            return ke_fail(n->err, KE_NOMEM, "normalise a value");
         text = ke_buf_str(&printed);
     }
     struct model_quantity quantity;

@@ -279,6 +279,8 @@ static enum ke_code run_copy(struct json_patch *p, const struct operation *op)
     ke_auto_buf printed = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
     ke_json_print(target.node, &printed);
     p->n_copied += printed.len;
+    if (printed.failed == KE_NOMEM)
+        return ke_fail(p->err, KE_NOMEM, "JSON patch");
     if (printed.failed != KE_OK || p->n_copied > LIMIT_REQUEST_BODY_BYTES)
         return ke_fail(p->err, KE_TOO_LARGE,
                        "Unable to complete the copy, the accumulated size increase of copy is "

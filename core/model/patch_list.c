@@ -154,10 +154,11 @@ static enum ke_code put_in_order(struct smp *s, cJSON *list, const struct index 
     for (cJSON *item = list->child; item != NULL; item = item->next) {
         items[i].node = item;
         items[i].in_order = index_find(order, item, &scratch);
-        n_ours += items[i].in_order != SIZE_MAX ? 1 : 0;
+        bool is_found = scratch.failed == KE_OK;
         items[i].in_server = index_find(server, item, &scratch);
-        if (scratch.failed != KE_OK)
+        if (!is_found || scratch.failed != KE_OK)
             return ke_fail(s->err, KE_NOMEM, "strategic merge patch");
+        n_ours += items[i].in_order != SIZE_MAX ? 1 : 0;
         i++;
     }
     qsort(items, n, sizeof(*items), compare_ranked);

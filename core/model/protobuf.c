@@ -75,7 +75,7 @@ static enum ke_code append_element(struct protobuf_decoder *d, const struct mode
 static enum ke_code read_list(struct protobuf_decoder *d, const struct model_field *field,
                               const struct protobuf_item *item, cJSON *object)
 {
-    cJSON *list;
+    cJSON *list = NULL;
     enum ke_code rc = need_container(d, object, model_field_name(field), true, &list);
     if (rc != KE_OK)
         return rc;
@@ -95,7 +95,7 @@ static enum ke_code read_list(struct protobuf_decoder *d, const struct model_fie
 static enum ke_code read_map_entry(struct protobuf_decoder *d, const struct model_field *field,
                                    const struct protobuf_item *item, cJSON *object)
 {
-    cJSON *map;
+    cJSON *map = NULL;
     enum ke_code rc = check_message_wire(d, field, item);
     if (rc == KE_OK)
         rc = need_container(d, object, model_field_name(field), false, &map);
