@@ -64,7 +64,11 @@ bool endpoint_builder_put(struct endpoint_table *table,
 void endpoint_builder_delete(struct endpoint_table *table, enum model_kind_id kind,
                              struct ke_str ns, struct ke_str name);
 
-/* Publishes what changed. False: without memory for some, which stay to be done: call again. */
+/*
+ * Publishes what changed. revision: what it completes; -1: nothing, as objects are missing; the
+ * first that completes one is the sync. False: without memory for some, which stay to be done: call
+ * again.
+ */
 bool endpoint_builder_publish(struct endpoint_table *table, int64_t revision);
 
 /* Puts a building into its lists. */

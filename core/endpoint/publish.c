@@ -293,7 +293,7 @@ bool endpoint_builder_publish(struct endpoint_table *table, int64_t revision)
 {
     struct endpoint_builder *builder = table->builder;
     bool is_done = publish_dirty(table);
-    bool is_sync = is_done && !endpoint_table_is_synced(table);
+    bool is_sync = is_done && revision >= 0 && !endpoint_table_is_synced(table);
     bool is_changed = !ke_list_is_empty(&builder->changed);
     if (is_changed || is_sync || builder->is_namespace_changed)
         atomic_store_explicit(&table->changed_wall_s, ke_wall_s(), memory_order_relaxed);

@@ -3,6 +3,7 @@
  * services, families, and what happens without memory. */
 #include <stdio.h>
 
+#include "core/base/json.h"
 #include "core/endpoint/table.h"
 #include "test/support/base/alloc.h"
 #include "test/support/base/test.h"
@@ -532,6 +533,76 @@ static void without_memory_a_service_stays_as_it_was(void **state)
     fail_each_allocation(true);
 }
 
+static cJSON *parse(const char *text)
+{
+    struct ke_err err = KE_ERR_INIT;
+    cJSON *json = NULL;
+    assert_int_equal(ke_json_parse(ke_str_c(text), &json, &err), KE_OK);
+    return json;
+}
+
+static void an_object_is_taken_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const struct {
+        enum model_kind_id kind;
+        const char *text;
+    } objects[] = {
+        { MODEL_SERVICE, "{\"metadata\":{\"namespace\":\"default\",\"name\":\"web\"},"
+                         "\"spec\":{\"clusterIP\":\"None\"}}" },
+        { MODEL_ENDPOINTSLICE,
+          "{\"metadata\":{\"namespace\":\"default\",\"name\":\"web-1\",\"labels\":{"
+          "\"kubernetes.io/service-name\":\"web\"}},\"addressType\":\"IPv4\","
+          "\"endpoints\":[{\"addresses\":[\"10.200.0.1\"]}]}" },
+        { MODEL_NAMESPACE, "{\"metadata\":{\"name\":\"default\"}}" },
+        { MODEL_NODE, "{\"metadata\":{\"name\":\"n1\",\"labels\":{"
+                      "\"topology.kubernetes.io/zone\":\"z\"}},\"status\":{\"addresses\":[{"
+                      "\"type\":\"InternalIP\",\"address\":\"192.0.2.1\"}]}}" },
+    };
+    for (size_t i = 0; i < KE_ARRAY_LEN(objects); i++) {
+        ke_auto_json *json = parse(objects[i].text);
+        struct endpoint_table *table = test_table_new();
+        unsigned n_failed = 0;
+        for (size_t n = 1;; n++) {
+            test_alloc_fail_at(n);
+            bool is_put = endpoint_table_put_object(table, objects[i].kind, json);
+            if (!test_alloc_end()) {
+                assert_true(is_put);
+                break;
+            }
+            assert_false(is_put);
+            publish(table);
+            n_failed++;
+        }
+        assert_true(n_failed > 2);
+        publish(table);
+        struct ke_ip ip = test_ip("192.0.2.1");
+        ke_snap_read_begin();
+        assert_true((find(table, "web") != NULL) == (objects[i].kind == MODEL_SERVICE));
+        assert_true(endpoint_table_has_namespace(table, KE_STR("default")) ==
+                    (objects[i].kind == MODEL_NAMESPACE));
+        assert_true(endpoint_table_is_node_address(table, &ip) == (objects[i].kind == MODEL_NODE));
+        ke_snap_read_end();
+        test_table_free(table);
+    }
+}
+
+static void a_table_is_made_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    for (size_t n = 1;; n++) {
+        struct ke_err err = KE_ERR_INIT;
+        test_alloc_fail_at(n);
+        struct endpoint_table *table = endpoint_table_new(KE_STR("n1"), &err);
+        bool has_failed = test_alloc_end();
+        assert_true((table == NULL) == has_failed);
+        endpoint_table_free(table);
+        if (!has_failed)
+            break;
+        assert_int_equal(err.code, KE_NOMEM);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +621,8 @@ int main(void)
         cmocka_unit_test(the_zone_of_this_node_decides_over_hints),
         cmocka_unit_test(odd_objects_do_no_harm),
         cmocka_unit_test(without_memory_a_service_stays_as_it_was),
+        cmocka_unit_test(an_object_is_taken_whole_or_not_at_all),
+        cmocka_unit_test(a_table_is_made_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
