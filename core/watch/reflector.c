@@ -18,7 +18,7 @@
 #include "core/base/mem.h"
 
 #define EVENTS_A_TURN 256
-#define RETRY_NS      (200 * KE_MS)
+#define RETRY_NS      (100 * KE_MS)
 
 struct reflected_kind {
     const struct model_kind *kind;

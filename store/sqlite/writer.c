@@ -417,14 +417,23 @@ static void close_clean(struct sqlite_registry *self)
     ke_log(KE_LOG_WARN, "store.close_failed", KV_ERR(&err));
 }
 
+/* 0: nothing was queued in time. */
+static size_t wait(struct sqlite_registry *self, int timeout_ms)
+{
+    return ke_queue_wait(self->queue, (void **)self->batches, LIMIT_COMMIT_GROUP, timeout_ms);
+}
+
 void sqlite_writer_run(void *ctx)
 {
     struct sqlite_registry *self = ctx;
     for (;;) {
-        size_t n = ke_queue_wait(self->queue, (void **)self->batches, LIMIT_COMMIT_GROUP,
-                                 next_due_ms(self));
-        if (n == 0 && atomic_load(&self->is_stopping))
-            break;
+        size_t n = wait(self, next_due_ms(self));
+        /* The queue is closed at once now: what got in until then is still answered. */
+        if (n == 0 && atomic_load(&self->is_stopping)) {
+            n = wait(self, -1);
+            if (n == 0)
+                break;
+        }
         if (n > 0)
             process(self, n);
         do_due(self);

@@ -8,6 +8,7 @@
 
 #include "core/base/limits.h"
 #include "core/base/thread.h"
+#include "test/support/mem_registry.h"
 #include "test/support/objects.h"
 #include "test/support/registries.h"
 
@@ -464,6 +465,41 @@ static void many_keys_stay_in_order(void **state)
     registry_list_free(&list);
 }
 
+/* ---- age, by a clock that is moved ------------------------------------------------------------
+ */
+
+static int64_t test_now_ns;
+
+static int64_t now_ns(void *ctx)
+{
+    (void)ctx;
+    return test_now_ns;
+}
+
+static void history_forgets_what_is_too_old(void **state)
+{
+    (void)state;
+    struct ke_err err = KE_ERR_INIT;
+    struct ke_clock clock = { .now_ns = now_ns };
+    struct mem_registry_options options = { .clock = &clock };
+    struct registry *registry = mem_registry_new(&options, &err);
+    assert_non_null(registry);
+    int64_t start = registry_revision(registry);
+    (void)test_object_put(registry, config("a", "1"));
+    test_now_ns += LIMIT_HISTORY_MS * KE_MS;
+    int64_t recent = test_object_put(registry, config("a", "2"));
+    int64_t through = 0;
+    assert_string_equal(history_text(registry, "/registry/configmaps/", start, 4, &through),
+                        "PUT a 1<- PUT a 2<1");
+    test_now_ns += KE_S;
+    (void)test_object_put(registry, config("a", "3"));
+    assert_string_equal(history_text(registry, "/registry/configmaps/", start, 4, &through),
+                        "GONE");
+    assert_string_equal(history_text(registry, "/registry/configmaps/", recent - 1, 4, &through),
+                        "PUT a 2<1 PUT a 3<2");
+    registry_free(registry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,5 +519,9 @@ int main(void)
         cmocka_unit_test(readers_see_batches_whole_while_they_are_written),
         cmocka_unit_test(many_keys_stay_in_order),
     };
-    return test_each_registry("registry", tests, KE_ARRAY_LEN(tests));
+    const struct CMUnitTest memory_tests[] = {
+        cmocka_unit_test(history_forgets_what_is_too_old),
+    };
+    return test_each_registry("registry", tests, KE_ARRAY_LEN(tests)) +
+           cmocka_run_group_tests(memory_tests, NULL, NULL);
 }

@@ -542,6 +542,41 @@ static void damaged_file_is_left_alone(void **state)
     assert_refused("registry.db", KE_MALFORMED, "/ns/c7");
 }
 
+/* Overwrites what holds the keys' index, which a start does not read by itself. */
+static void damage_index(struct ke_buf *bytes)
+{
+    unsigned n = 0;
+    for (size_t at = 4096; at + 4096 <= bytes->len; at += 4096) {
+        if (bytes->ptr[at] == 0x0a && bytes->ptr[at + 4] > 0) { /* a leaf with many cells */
+            memset(bytes->ptr + at + 8, 0xee, 64);
+            n++;
+        }
+    }
+    assert_true(n > 0);
+}
+
+static void file_is_checked_after_a_stop_that_was_not_clean(void **state)
+{
+    (void)state;
+    struct registry *registry = open_at("registry.db");
+    for (int i = 0; i < 300; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "c%d", i);
+        (void)test_object_put(registry, config(name, "x"));
+    }
+    registry_free(registry);
+    run_sql("registry.db", "UPDATE meta SET value = 0 WHERE name = 1"); /* not closed cleanly */
+    struct ke_err err = KE_ERR_INIT;
+    ke_auto_buf bytes = KE_BUF_INIT(LIMIT_FILE_BYTES);
+    const char *path = test_tmpdir_path(&tmpdir, "registry.db");
+    assert_int_equal(ke_file_read(path, &bytes, &err), KE_OK);
+    write_file("whole.db", ke_buf_str(&bytes));
+    damage_index(&bytes);
+    write_file("damaged.db", ke_buf_str(&bytes));
+    assert_refused("damaged.db", KE_MALFORMED, "damaged");
+    registry_free(open_at("whole.db"));
+}
+
 static void empty_file_becomes_a_registry(void **state)
 {
     (void)state;
@@ -620,6 +655,7 @@ int main(void)
         TEST(full_queue_refuses_and_stop_finishes_what_was_queued),
         TEST(file_that_is_no_registry_is_left_alone),
         TEST(damaged_file_is_left_alone),
+        TEST(file_is_checked_after_a_stop_that_was_not_clean),
         TEST(empty_file_becomes_a_registry),
         TEST(second_process_is_told_that_it_is_in_use),
         TEST(missing_folder_is_an_error_that_names_it),
