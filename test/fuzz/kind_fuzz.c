@@ -63,7 +63,7 @@ static void write_object(const struct model_kind *kind, const struct model_versi
         (kind->prepare_status != NULL && !kind->prepare_status(again, object)))
         return;
     check(kind, again, object);
-    (void)model_version_from_storage(kind, version, again);
+    KE_ASSERT(model_version_from_storage(kind, version, again));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
