@@ -20,6 +20,7 @@
 #define LIMIT_COMMIT_QUEUE         4096
 #define LIMIT_COMMIT_GROUP         512
 #define LIMIT_PATCH_OPS            10000
+#define LIMIT_NORMALISE_ADDED      200000 /* fields filled in: more prints larger than an object */
 #define LIMIT_PROTOBUF_DEPTH       64
 #define LIMIT_PROTOBUF_NODES       400000      /* JSON values that one body may become */
 #define LIMIT_PROTOBUF_MAP         10000       /* entries of one map */

@@ -7,8 +7,9 @@
 #include "core/model/normalise.h"
 
 #include "core/base/json.h"
+#include "core/base/limits.h"
 
-static enum ke_code walk_message(const struct normaliser *n, const struct model_message *message,
+static enum ke_code walk_message(struct normaliser *n, const struct model_message *message,
                                  cJSON *object, const struct normalise_place *place);
 
 /* ---- unknown fields ------------------------------------------------------------------------ */
@@ -27,7 +28,7 @@ static void add_path(const struct normalise_place *place, struct ke_buf *out)
     ke_buf_add_c(out, place->name);
 }
 
-static void report_unknown(const struct normaliser *n, const struct normalise_place *place)
+static void report_unknown(struct normaliser *n, const struct normalise_place *place)
 {
     if (n->unknown == NULL)
         return;
@@ -47,7 +48,7 @@ static const struct model_message *json_schema_message(void)
 }
 
 /* JSONSchemaProps' members that are a schema or something else. */
-static enum ke_code walk_schema_or(const struct normaliser *n, const struct normalise_slot *slot,
+static enum ke_code walk_schema_or(struct normaliser *n, const struct normalise_slot *slot,
                                    cJSON *value)
 {
     const struct model_message *schema = json_schema_message();
@@ -76,7 +77,7 @@ static enum ke_code walk_schema_or(const struct normaliser *n, const struct norm
     return KE_OK;
 }
 
-static enum ke_code walk_value(const struct normaliser *n, const struct normalise_slot *slot,
+static enum ke_code walk_value(struct normaliser *n, const struct normalise_slot *slot,
                                cJSON *parent, cJSON *value)
 {
     switch (slot->field->kind) {
@@ -99,7 +100,7 @@ static enum ke_code walk_value(const struct normaliser *n, const struct normalis
 }
 
 /* An element that is null becomes the zero value, in place. *item is given the new one. */
-static enum ke_code replace_null(const struct normaliser *n, const struct model_field *field,
+static enum ke_code replace_null(struct normaliser *n, const struct model_field *field,
                                  cJSON *parent, cJSON **item)
 {
     cJSON *zero = normalise_zero(field);
@@ -117,7 +118,7 @@ static enum ke_code replace_null(const struct normaliser *n, const struct model_
     return KE_OK;
 }
 
-static enum ke_code walk_elements(const struct normaliser *n, const struct normalise_slot *slot,
+static enum ke_code walk_elements(struct normaliser *n, const struct normalise_slot *slot,
                                   cJSON *container)
 {
     bool is_map = (slot->field->flags & MODEL_FIELD_MAP) != 0;
@@ -147,7 +148,7 @@ static enum ke_code walk_elements(const struct normaliser *n, const struct norma
     return KE_OK;
 }
 
-static enum ke_code walk_field(const struct normaliser *n, const struct normalise_slot *slot,
+static enum ke_code walk_field(struct normaliser *n, const struct normalise_slot *slot,
                                cJSON *parent, cJSON *value)
 {
     bool is_list = (slot->field->flags & MODEL_FIELD_LIST) != 0;
@@ -213,26 +214,30 @@ static bool is_always_there(const struct model_field *field)
 }
 
 /* Structs that are no pointer cannot contain themselves: the recursion ends. */
-static bool add_always_there(const struct model_message *message, cJSON *object)
+static enum ke_code add_always_there(struct normaliser *n, const struct model_message *message,
+                                     cJSON *object)
 {
     for (unsigned i = 0; i < message->n_fields; i++) {
         const struct model_field *field = model_message_field_at(message, i);
-        if ((field->flags & MODEL_FIELD_INLINE) != 0) {
-            if (!add_always_there(model_field_message(field), object))
-                return false;
-            continue;
-        }
         const char *name = model_field_name(field);
-        if (!is_always_there(field) || ke_json_get(object, name) != NULL)
-            continue;
-        cJSON *zero = normalise_zero(field);
-        if (zero == NULL || !ke_json_set(object, name, zero))
-            return false;
-        if (field->kind == MODEL_FIELD_MESSAGE &&
-            !add_always_there(model_field_message(field), zero))
-            return false;
+        enum ke_code rc = KE_OK;
+        if ((field->flags & MODEL_FIELD_INLINE) != 0) {
+            rc = add_always_there(n, model_field_message(field), object);
+        } else if (is_always_there(field) && ke_json_get(object, name) == NULL) {
+            cJSON *zero = normalise_zero(field);
+            if (zero == NULL || !ke_json_set(object, name, zero))
+                return ke_fail(n->err, KE_NOMEM, "normalise an object");
+            n->n_added++;
+            if (n->n_added > LIMIT_NORMALISE_ADDED)
+                return ke_fail(n->err, KE_TOO_LARGE, "more than %d fields are left to be filled in",
+                               LIMIT_NORMALISE_ADDED);
+            if (field->kind == MODEL_FIELD_MESSAGE)
+                rc = add_always_there(n, model_field_message(field), zero);
+        }
+        if (rc != KE_OK)
+            return rc;
     }
-    return true;
+    return KE_OK;
 }
 
 /* ---- messages ------------------------------------------------------------------------------ */
@@ -247,7 +252,7 @@ static bool is_type_meta(const struct model_message *message, const char *name)
     return message->has_type_meta && (strcmp(name, "kind") == 0 || strcmp(name, "apiVersion") == 0);
 }
 
-static enum ke_code walk_member(const struct normaliser *n, const struct model_message *message,
+static enum ke_code walk_member(struct normaliser *n, const struct model_message *message,
                                 cJSON *object, cJSON *member, const struct normalise_place *parent)
 {
     struct normalise_place place = { .parent = parent, .name = member->string };
@@ -276,7 +281,7 @@ static enum ke_code walk_member(const struct normaliser *n, const struct model_m
     return KE_OK;
 }
 
-static enum ke_code walk_message(const struct normaliser *n, const struct model_message *message,
+static enum ke_code walk_message(struct normaliser *n, const struct model_message *message,
                                  cJSON *object, const struct normalise_place *place)
 {
     cJSON *next = NULL;
@@ -286,9 +291,7 @@ static enum ke_code walk_message(const struct normaliser *n, const struct model_
         if (rc != KE_OK)
             return rc;
     }
-    if (!add_always_there(message, object))
-        return ke_fail(n->err, KE_NOMEM, "normalise an object");
-    return KE_OK;
+    return add_always_there(n, message, object);
 }
 
 enum ke_code model_schema_normalise(const struct model_message *message, cJSON *object,

@@ -18,6 +18,7 @@ struct normalise_place {
 struct normaliser {
     struct model_issues *unknown; /* NULL: not asked for */
     struct ke_err *err;
+    size_t n_added; /* members that were not there, so far */
 };
 
 /* The field being read: the message whose member it is, and where. */

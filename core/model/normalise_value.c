@@ -203,11 +203,12 @@ static enum ke_code check_time(const struct normaliser *n, const struct normalis
     struct ke_err parse_err = KE_ERR_INIT;
     int64_t us = 0;
     if (ke_time_parse_us(text, &us, &parse_err) != KE_OK ||
-        (is_micro && !has_six_fraction_digits(text)))
+        (is_micro && !has_six_fraction_digits(text))) {
         return ke_fail(n->err, KE_MALFORMED,
                        "parsing time \"%.*s\" as \"2006-01-02T15:04:05%sZ07:00\": cannot parse "
                        "\"%.*s\" as \"2006\"",
                        KE_STR_ARG(text), is_micro ? ".000000" : "", KE_STR_ARG(text));
+    }
     char memory[VALUE_MAX_BYTES];
     struct ke_buf out = KE_BUF_FIXED(memory, sizeof(memory));
     if (is_micro)

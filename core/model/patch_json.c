@@ -7,6 +7,7 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/model/depth.h"
 #include "core/model/patch.h"
 
 /* The document hangs under "root" of a wrapper: then "" is a path like any other. */
@@ -95,14 +96,14 @@ static cJSON *child_of(struct json_patch *p, cJSON *parent, struct ke_str key, s
 static enum ke_code locate(struct json_patch *p, const struct operation *op, struct ke_str path,
                            char **memory, struct target *out)
 {
+    *out = (struct target){ .parent = p->wrapper,
+                            .key = KE_STR("root"),
+                            .node = ke_json_get_mut(p->wrapper, "root") };
     *memory = ke_str_dup(path);
     if (*memory == NULL)
         return ke_fail(p->err, KE_NOMEM, "JSON patch");
     if (path.len > 0 && path.ptr[0] != '/')
         return fail_missing(p, op, path);
-    *out = (struct target){ .parent = p->wrapper,
-                            .key = KE_STR("root"),
-                            .node = ke_json_get_mut(p->wrapper, "root") };
     size_t at = 0;
     while (at < path.len) {
         size_t end = at + 1;
@@ -156,20 +157,10 @@ static enum ke_code put(struct json_patch *p, const struct operation *op,
     return KE_OK;
 }
 
-static size_t depth_of(const cJSON *value)
-{
-    size_t deepest = 0;
-    for (const cJSON *child = value->child; child != NULL; child = child->next) {
-        size_t depth = depth_of(child);
-        deepest = depth > deepest ? depth : deepest;
-    }
-    return deepest + 1;
-}
-
 /* Parsing bounds the depth of what comes in; adding must not go around it: trees are recursed. */
 static bool is_too_deep(struct ke_str path, const cJSON *value)
 {
-    size_t depth = depth_of(value);
+    size_t depth = model_json_depth(value);
     for (size_t i = 0; i < path.len; i++)
         depth += path.ptr[i] == '/' ? 1 : 0;
     return depth > LIMIT_JSON_DEPTH;
@@ -212,11 +203,12 @@ static enum ke_code run_remove(struct json_patch *p, const struct operation *op)
     enum ke_code rc = locate(p, op, op->path, &memory, &target);
     if (rc != KE_OK)
         return rc;
-    if (target.node == NULL)
+    if (target.node == NULL) {
         return ke_fail(p->err, KE_INVALID,
                        "remove operation does not apply: doc is missing path: \"%.*s\": missing "
                        "value",
                        KE_STR_ARG(op->path));
+    }
     cJSON_Delete(cJSON_DetachItemViaPointer(target.parent, target.node));
     return KE_OK;
 }
@@ -227,10 +219,11 @@ static enum ke_code run_replace(struct json_patch *p, const struct operation *op
     struct target target;
     cJSON *copy = NULL;
     enum ke_code rc = locate(p, op, op->path, &memory, &target);
-    if (rc == KE_OK && target.node == NULL)
+    if (rc == KE_OK && target.node == NULL) {
         rc = ke_fail(p->err, KE_INVALID,
                      "replace operation does not apply: doc is missing key: %.*s: missing value",
                      KE_STR_ARG(op->path));
+    }
     if (rc == KE_OK && is_too_deep(op->path, op->value))
         rc = ke_fail(p->err, KE_TOO_LARGE, "the patched object is nested more than %d deep",
                      LIMIT_JSON_DEPTH);
@@ -281,11 +274,12 @@ static enum ke_code run_copy(struct json_patch *p, const struct operation *op)
     p->n_copied += printed.len;
     if (printed.failed == KE_NOMEM)
         return ke_fail(p->err, KE_NOMEM, "JSON patch");
-    if (printed.failed != KE_OK || p->n_copied > LIMIT_REQUEST_BODY_BYTES)
+    if (printed.failed != KE_OK || p->n_copied > LIMIT_REQUEST_BODY_BYTES) {
         return ke_fail(p->err, KE_TOO_LARGE,
                        "Unable to complete the copy, the accumulated size increase of copy is "
                        "larger than the limit %u",
                        LIMIT_REQUEST_BODY_BYTES);
+    }
     rc = copy_value(p, target.node, &copy);
     return rc == KE_OK ? add_value(p, op, copy) : rc;
 }
@@ -350,10 +344,11 @@ enum ke_code model_patch_json(cJSON **target, const cJSON *patch, struct ke_err 
         return ke_fail(err, KE_MALFORMED,
                        "json: cannot unmarshal object into Go value of type jsonpatch.Patch");
     int n = cJSON_GetArraySize(patch);
-    if (n > LIMIT_PATCH_OPS)
+    if (n > LIMIT_PATCH_OPS) {
         return ke_fail(err, KE_TOO_LARGE,
                        "The allowed maximum operations in a JSON patch is %d, got %d",
                        LIMIT_PATCH_OPS, n);
+    }
     ke_auto_json *wrapper = cJSON_CreateObject();
     cJSON *copy = cJSON_Duplicate(*target, true);
     if (wrapper == NULL || copy == NULL || !ke_json_set(wrapper, "root", copy)) {

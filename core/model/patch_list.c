@@ -93,10 +93,11 @@ static enum ke_code check_items(const struct smp *s, const cJSON *list, const ch
         if (merge_key == NULL && cJSON_IsObject(item))
             return ke_fail(s->err, KE_MALFORMED, "cannot merge lists without merge key for type %s",
                            "struct");
-        if (merge_key != NULL && !cJSON_IsObject(item))
+        if (merge_key != NULL && !cJSON_IsObject(item)) {
             return ke_fail(s->err, KE_MALFORMED,
                            "expected a map[string]interface {}, but received a %s",
                            cJSON_IsString(item) ? "string" : "scalar");
+        }
         if (merge_key != NULL && ke_json_get(item, merge_key) == NULL &&
             ke_json_get(item, "$patch") == NULL)
             return fail_no_key(s, item, merge_key);
@@ -225,29 +226,33 @@ static void append(struct smp *s, const struct smp_lists *lists, cJSON *item)
 }
 
 /* Items of the list by their identity; grows with what is appended. */
+struct known_item {
+    cJSON *node;
+};
+
 struct known_items {
     struct index index;
-    cJSON **nodes;
+    struct known_item *items;
 };
 
 static void known_items_free(struct known_items *known)
 {
     index_free(&known->index);
-    free(known->nodes);
+    free(known->items);
 }
 
 static bool known_items_init(struct known_items *known, const struct smp_lists *lists)
 {
-    *known = (struct known_items){ .nodes = NULL };
+    *known = (struct known_items){ .items = NULL };
     if (!index_init(&known->index, lists->original, lists->merge_key))
         return false;
     size_t n = list_len(lists->original) + list_len(lists->patch);
-    known->nodes = ke_alloc_n(n + 1, sizeof(*known->nodes));
+    known->items = ke_alloc_n(n + 1, sizeof(*known->items));
     size_t i = 0;
-    for (cJSON *item = lists->original->child; known->nodes != NULL && item != NULL;
+    for (cJSON *item = lists->original->child; known->items != NULL && item != NULL;
          item = item->next)
-        known->nodes[i++] = item;
-    return known->nodes != NULL;
+        known->items[i++].node = item;
+    return known->items != NULL;
 }
 
 static enum ke_code merge_items(struct smp *s, const struct smp_lists *lists)
@@ -266,10 +271,10 @@ static enum ke_code merge_items(struct smp *s, const struct smp_lists *lists)
         if (place == SIZE_MAX) {
             if (!index_add(&known.index, item, n))
                 return ke_fail(s->err, KE_NOMEM, "strategic merge patch");
-            known.nodes[n++] = item;
+            known.items[n++].node = item;
             append(s, lists, item);
         } else if (lists->merge_key != NULL) {
-            enum ke_code rc = smp_merge_map(s, known.nodes[place], item, lists->element);
+            enum ke_code rc = smp_merge_map(s, known.items[place].node, item, lists->element);
             if (rc != KE_OK)
                 return rc;
         }

@@ -10,6 +10,7 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/model/depth.h"
 
 static enum ke_code fail_memory(const struct protobuf_decoder *d)
 {
@@ -238,10 +239,11 @@ static enum ke_code read_envelope(struct ke_str body, struct envelope *out, stru
     static const struct ke_str MAGIC = { "k8s\0", 4 };
     if (body.len == 0)
         return ke_fail(err, KE_MALFORMED, "empty data");
-    if (!ke_str_cut_prefix(&body, MAGIC))
+    if (!ke_str_cut_prefix(&body, MAGIC)) {
         return ke_fail(err, KE_MALFORMED,
                        "provided data does not appear to be a protobuf message, expected prefix "
                        "[107 56 115 0]");
+    }
     struct ke_cur cur = ke_cur_of(body.ptr, body.len);
     struct protobuf_item item;
     bool is_fine = true;
@@ -266,16 +268,6 @@ static enum ke_code choose_message(const struct envelope *envelope,
         return KE_OK;
     return ke_fail(err, KE_MALFORMED, "no kind \"%.*s\" is registered for version \"%.*s\"",
                    KE_STR_ARG(envelope->kind), KE_STR_ARG(envelope->api_version));
-}
-
-static size_t depth_of(const cJSON *value)
-{
-    size_t deepest = 0;
-    for (const cJSON *child = value->child; child != NULL; child = child->next) {
-        size_t depth = depth_of(child);
-        deepest = depth > deepest ? depth : deepest;
-    }
-    return deepest + 1;
 }
 
 enum ke_code model_protobuf_decode(struct ke_str body, const struct model_message *if_untyped,
@@ -303,7 +295,7 @@ enum ke_code model_protobuf_decode(struct ke_str body, const struct model_messag
     if (rc != KE_OK)
         return rc;
     /* Embedded JSON is as deep as any, under messages: what is stored must parse again. */
-    if (depth_of(object) > LIMIT_JSON_DEPTH)
+    if (model_json_depth(object) > LIMIT_JSON_DEPTH)
         return ke_fail(err, KE_MALFORMED, "proto: nested more than %d deep", LIMIT_JSON_DEPTH);
     *out = KE_TAKE(object);
     return KE_OK;

@@ -103,7 +103,7 @@ const char *model_field_default(const struct model_field *field);   /* as JSON t
  * `unknown field "spec.foo"`, field is empty.
  * Errors: KE_MALFORMED with the text that stands behind `cannot be handled as a Service: `, such
  * as `json: cannot unmarshal string into Go struct field ServicePort.spec.ports.port of type
- * int32`; KE_NOMEM. On failure the object may be changed in part: throw it away.
+ * int32`; KE_TOO_LARGE; KE_NOMEM. On failure the object may be changed in part: throw it away.
  */
 enum ke_code model_schema_normalise(const struct model_message *message, cJSON *object,
                                     struct model_issues *unknown, struct ke_err *err) KE_MUST_CHECK;

@@ -128,11 +128,12 @@ enum ke_code selector_check_requirement(const struct selector_requirement *requi
     bool is_ordered = requirement->op == SELECTOR_GREATER || requirement->op == SELECTOR_LESS;
     for (size_t i = 0; i < requirement->n_values; i++) {
         int64_t number;
-        if (is_ordered && !ke_str_to_i64(requirement->values[i], &number))
+        if (is_ordered && !ke_str_to_i64(requirement->values[i], &number)) {
             return ke_fail(err, KE_MALFORMED,
                            "values[%zu]: Invalid value: \"%.*s\": for 'Gt', 'Lt' operators, the "
                            "value must be an integer",
                            i, KE_STR_ARG(requirement->values[i]));
+        }
         struct model_complaints complaints = model_name_label_value(requirement->values[i]);
         if (complaints.n > 0) {
             char where[512];
@@ -229,14 +230,16 @@ static enum ke_code add_expression(struct model_selector *selector, const cJSON 
         selector_add_value(selector, selector_copy(selector, ke_json_value_str(value)));
     }
     bool is_unary = op == SELECTOR_EXISTS || op == SELECTOR_NOT_EXISTS;
-    if (is_unary && requirement->n_values > 0)
+    if (is_unary && requirement->n_values > 0) {
         return ke_fail(err, KE_MALFORMED,
                        "values: Invalid value: values set must be empty for exists and does not "
                        "exist");
-    if (!is_unary && requirement->n_values == 0)
+    }
+    if (!is_unary && requirement->n_values == 0) {
         return ke_fail(err, KE_MALFORMED,
                        "values: Invalid value: []: for 'in', 'notin' operators, values set can't "
                        "be empty");
+    }
     enum ke_code rc = selector_check_requirement(requirement, err);
     selector_close_values(selector);
     return rc;

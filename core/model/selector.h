@@ -28,8 +28,8 @@ enum ke_code model_selector_parse_fields(struct ke_str text, struct model_select
 /* A JSON object of equalities (Service.spec.selector). */
 enum ke_code model_selector_from_map(const cJSON *map, struct model_selector **out,
                                      struct ke_err *err) KE_MUST_CHECK;
-/* matchLabels and matchExpressions. */
-enum ke_code model_selector_from_label_selector(const cJSON *selector, struct model_selector **out,
+/* matchLabels and matchExpressions. No object at all (null, absent) selects nothing. */
+enum ke_code model_selector_from_label_selector(const cJSON *json, struct model_selector **out,
                                                 struct ke_err *err) KE_MUST_CHECK;
 void model_selector_free(struct model_selector *selector);
 KE_AUTO_DEFINE(model_selector)

@@ -306,10 +306,11 @@ static enum ke_code unescape(struct model_selector *selector, struct ke_str valu
         if (c == '\\') {
             i++;
             char escaped = i < value.len ? value.ptr[i] : '\0';
-            if (escaped != '\\' && escaped != ',' && escaped != '=')
+            if (escaped != '\\' && escaped != ',' && escaped != '=') {
                 return ke_fail(err, KE_MALFORMED,
                                "invalid field selector: invalid escape sequence: %.*s",
                                KE_STR_ARG(ke_str_sub(value, i - 1, 2)));
+            }
             c = escaped;
         }
         selector->text[selector->text_len] = c;

@@ -155,6 +155,22 @@ static void unknown_fields_are_named_and_dropped(void **state)
     assert_true(ke_str_has_prefix(ke_buf_str(&text), KE_STR("[unknown field \"foo\", unknown")));
 }
 
+static void short_bodies_cannot_grow_without_end(void **state)
+{
+    (void)state;
+    /* each {} is filled in to {"name":"","resources":{}} */
+    ke_auto_buf text = KE_BUF_INIT(1 << 20);
+    ke_buf_add_c(&text, "{\"containers\":[{}");
+    for (int i = 0; i < 100001; i++)
+        ke_buf_add_c(&text, ",{}");
+    ke_buf_add_c(&text, "]}");
+    ke_auto_json *object = NULL;
+    struct ke_err err = KE_ERR_INIT;
+    assert_int_equal(ke_json_parse(ke_buf_str(&text), &object, &err), KE_OK);
+    const struct model_message *spec = model_schema_find(KE_STR("core.v1.PodSpec"));
+    assert_int_equal(model_schema_normalise(spec, object, NULL, &err), KE_TOO_LARGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +179,7 @@ int main(void)
         cmocka_unit_test(values_get_their_canonical_form),
         cmocka_unit_test(wrong_types_are_told_as_go_tells_them),
         cmocka_unit_test(unknown_fields_are_named_and_dropped),
+        cmocka_unit_test(short_bodies_cannot_grow_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
