@@ -258,11 +258,11 @@ static void families_follow_the_addresses_of_the_service(void **state)
     test_put_service(table, "default", "one", IP PORT_80);
     test_put_service(table, "default", "two", DUAL PORT_80);
     for (int i = 0; i < 2; i++) {
-        const char *name = i == 0 ? "one" : "two";
+        const char *service = i == 0 ? "one" : "two";
         char second[16];
-        (void)snprintf(second, sizeof(second), "six-of-%s", name);
-        test_put_slice(table, "default", name, name, HTTP(8080), READY("10.200.0.1"));
-        test_put_slice6(table, "default", second, name, HTTP(8080), READY("fd20::1"));
+        (void)snprintf(second, sizeof(second), "six-of-%s", service);
+        test_put_slice(table, "default", service, service, HTTP(8080), READY("10.200.0.1"));
+        test_put_slice6(table, "default", second, service, HTTP(8080), READY("fd20::1"));
     }
     publish(table);
     struct ke_ip ip = test_ip("fd32::5");
