@@ -6,7 +6,9 @@
 #include "core/model/meta.h"
 
 #include "core/base/json.h"
+#include "core/base/limits.h"
 #include "core/model/names.h"
+#include "core/model/values.h"
 
 #define GENERATED_PREFIX_MAX (63 - MODEL_GENERATED_RANDOM)
 
@@ -172,6 +174,8 @@ static bool is_standard_finalizer(struct ke_str name)
 static void check_finalizers(const struct model_path *path, const cJSON *finalizers,
                              struct model_issues *issues)
 {
+    if (!model_check_count(issues, *path, finalizers))
+        return;
     bool has_orphan = false;
     bool has_foreground = false;
     const cJSON *item;
@@ -254,7 +258,8 @@ static void check_update(const struct model_kind *kind, const struct model_path 
                          const cJSON *meta, const cJSON *old, struct model_issues *issues)
 {
     struct model_path finalizers = model_path_child(path, "finalizers");
-    if (ke_json_get(old, "deletionTimestamp") != NULL) {
+    bool is_few = cJSON_GetArraySize(ke_json_get(meta, "finalizers")) <= LIMIT_LIST_ITEMS;
+    if (is_few && ke_json_get(old, "deletionTimestamp") != NULL) {
         check_no_new_finalizers(&finalizers, ke_json_get(meta, "finalizers"),
                                 ke_json_get(old, "finalizers"), issues);
     }

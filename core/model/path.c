@@ -111,6 +111,8 @@ struct ke_str model_go_string_map(struct ke_arena *arena, const cJSON *map)
         ke_buf_add_c(&buf, "map[string]string(nil)");
         return settle(arena, &buf);
     }
+    if (cJSON_GetArraySize(map) > LIMIT_LIST_ITEMS)
+        return KE_STR("map[string]string{...}");
     /* Go prints maps sorted by key: each turn prints the smallest that is greater than the last. */
     ke_buf_add_c(&buf, "map[string]string{");
     struct ke_str last = { NULL, 0 };

@@ -3,7 +3,17 @@
 #include "core/model/values.h"
 
 #include "core/base/json.h"
+#include "core/base/limits.h"
 #include "core/model/names.h"
+
+bool model_check_count(struct model_issues *issues, struct model_path path, const cJSON *list)
+{
+    size_t n = (size_t)cJSON_GetArraySize(list);
+    if (n <= LIMIT_LIST_ITEMS)
+        return true;
+    model_report_too_many(issues, path, n, LIMIT_LIST_ITEMS);
+    return false;
+}
 
 bool model_check_enum(struct model_issues *issues, struct model_path path, struct ke_str value,
                       const char *const *allowed)

@@ -10,6 +10,11 @@
 #include "core/base/addr.h"
 #include "core/model/path.h"
 
+/*
+ * "Too many" when the list or map has more than LIMIT_LIST_ITEMS: lists whose items are compared
+ * with each other are not compared then, so that no object takes seconds to check.
+ */
+bool model_check_count(struct model_issues *issues, struct model_path path, const cJSON *list);
 /* Empty: "Required value"; not in allowed (NULL-terminated, in order of printing): unsupported. */
 bool model_check_enum(struct model_issues *issues, struct model_path path, struct ke_str value,
                       const char *const *allowed);

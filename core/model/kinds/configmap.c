@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ConfigMaps: keys, sizes, and that an immutable one stays as it is. Pure; any thread. */
 #include "core/base/json.h"
+#include "core/base/map.h"
 #include "core/model/kinds/data.h"
 #include "core/model/kinds/kinds.h"
 #include "core/model/names.h"
 #include "core/model/path.h"
+
+/* A set of the members' names, as there may be many; NULL: out of memory. */
+static struct ke_map *keys_of(const cJSON *object)
+{
+    KE_AUTO(ke_map) *keys = ke_map_new();
+    if (keys == NULL)
+        return NULL;
+    cJSON *item;
+    cJSON_ArrayForEach(item, object) {
+        if (!ke_map_set(keys, ke_str_c(item->string), item, NULL))
+            return NULL;
+    }
+    return KE_TAKE(keys);
+}
 
 static void validate(const cJSON *object, const cJSON *old, struct model_issues *issues)
 {
@@ -15,13 +30,19 @@ static void validate(const cJSON *object, const cJSON *old, struct model_issues 
     const cJSON *binary = ke_json_get(object, "binaryData");
     struct model_path data_at = model_path_root("data");
     struct model_path binary_at = model_path_root("binaryData");
+    KE_AUTO(ke_map) *keys = NULL;
+    if (data != NULL && binary != NULL) {
+        keys = keys_of(binary);
+        if (keys == NULL)
+            model_report_no_memory(issues);
+    }
     size_t total = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, data) {
         struct ke_str key = ke_str_c(item->string);
         struct model_path at = model_path_key(&data_at, key);
         (void)model_check_name(issues, at, key, model_name_config_key);
-        if (ke_json_get(binary, item->string) != NULL)
+        if (keys != NULL && ke_map_get(keys, key) != NULL)
             model_report_invalid(issues, at, key, "duplicate of key present in binaryData");
         total += ke_json_value_str(item).len;
     }

@@ -4,6 +4,7 @@
  * apis/core/validation (validateContainers). Pure; any thread.
  */
 #include "core/base/json.h"
+#include "core/base/limits.h"
 #include "core/model/kinds/podspec.h"
 #include "core/model/names.h"
 #include "core/model/values.h"
@@ -84,6 +85,8 @@ static void check_lists(const cJSON *spec, const cJSON *container, const struct 
 {
     struct model_path list = model_path_child(path, "ports");
     const cJSON *all = ke_json_get(container, "ports");
+    if (!model_check_count(issues, list, all))
+        return;
     size_t i = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, all) {
@@ -93,6 +96,8 @@ static void check_lists(const cJSON *spec, const cJSON *container, const struct 
     container_validate_env(container, path, issues);
     list = model_path_child(path, "volumeMounts");
     all = ke_json_get(container, "volumeMounts");
+    if (!model_check_count(issues, list, all))
+        return;
     i = 0;
     cJSON_ArrayForEach(item, all) {
         struct model_path at = model_path_index(&list, i++);
@@ -205,6 +210,14 @@ static bool is_host_port_taken(const cJSON *containers, const cJSON *port)
 static void check_host_ports(const cJSON *containers, const struct model_path *path,
                              struct model_issues *issues)
 {
+    size_t n_ports = 0;
+    const cJSON *counted;
+    cJSON_ArrayForEach(counted, containers)
+        n_ports += (size_t)cJSON_GetArraySize(ke_json_get(counted, "ports"));
+    if (n_ports > LIMIT_LIST_ITEMS) {
+        model_report_too_many(issues, *path, n_ports, LIMIT_LIST_ITEMS);
+        return;
+    }
     size_t i = 0;
     const cJSON *container;
     cJSON_ArrayForEach(container, containers) {
@@ -228,6 +241,8 @@ void containers_validate(const cJSON *spec, const struct model_path *path, bool 
     const cJSON *containers = ke_json_get(spec, "containers");
     if (cJSON_GetArraySize(containers) == 0)
         model_report_required(issues, list, "");
+    if (!model_check_count(issues, list, containers))
+        return;
     size_t i = 0;
     const cJSON *container;
     cJSON_ArrayForEach(container, containers) {
@@ -246,6 +261,8 @@ void containers_validate(const cJSON *spec, const struct model_path *path, bool 
     check_host_ports(containers, &list, issues);
     list = model_path_child(path, "initContainers");
     const cJSON *inits = ke_json_get(spec, "initContainers");
+    if (!model_check_count(issues, list, inits))
+        return;
     i = 0;
     cJSON_ArrayForEach(container, inits) {
         struct model_path at = model_path_index(&list, i++);

@@ -47,6 +47,8 @@ static void check_taints(const cJSON *taints, struct model_issues *issues)
     static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
     struct model_path root = model_path_root("metadata");
     struct model_path list = model_path_child(&root, "taints");
+    if (!model_check_count(issues, list, taints))
+        return;
     size_t i = 0;
     const cJSON *taint;
     cJSON_ArrayForEach(taint, taints) {
@@ -111,6 +113,8 @@ static void validate_status(const cJSON *object, const cJSON *old, struct model_
     struct model_path root = model_path_root("status");
     struct model_path list = model_path_child(&root, "addresses");
     const cJSON *addresses = ke_json_path(object, "status.addresses");
+    if (!model_check_count(issues, list, addresses))
+        return;
     size_t i = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, addresses) {

@@ -154,6 +154,8 @@ static void check_toleration(const cJSON *toleration, const struct model_path *p
 void tolerations_validate(const cJSON *tolerations, const struct model_path *path,
                           struct model_issues *issues)
 {
+    if (!model_check_count(issues, *path, tolerations))
+        return;
     size_t i = 0;
     const cJSON *toleration;
     cJSON_ArrayForEach(toleration, tolerations) {

@@ -308,6 +308,8 @@ void service_validate(const cJSON *object, const cJSON *old, struct model_issues
         model_report_required(issues, model_path_child(&path, "ports"), "");
     check_type(spec, &path, issues);
     struct model_path list = model_path_child(&path, "ports");
+    if (!model_check_count(issues, list, ports))
+        return;
     size_t i = 0;
     const cJSON *port;
     cJSON_ArrayForEach(port, ports) {

@@ -49,6 +49,20 @@ static bool meets(const cJSON *labels, const cJSON *requirement)
     return !ke_str_eq_c(op, "DoesNotExist") || label == NULL;
 }
 
+/* Both are small enough to be compared. */
+static bool check_counts(const cJSON *selector, const cJSON *labels,
+                         const struct model_path *labels_at, struct model_issues *issues)
+{
+    struct model_path root = model_path_root("spec");
+    struct model_path at = model_path_child(&root, "selector");
+    return model_check_count(issues, *labels_at, labels) &&
+           model_check_count(issues, at, selector) &&
+           model_check_count(issues, model_path_child(&at, "matchLabels"),
+                             ke_json_get(selector, "matchLabels")) &&
+           model_check_count(issues, model_path_child(&at, "matchExpressions"),
+                             ke_json_get(selector, "matchExpressions"));
+}
+
 static bool selects(const cJSON *selector, bool is_map, const cJSON *labels)
 {
     if (is_map)
@@ -76,9 +90,10 @@ void template_validate(const cJSON *workload_spec, bool is_map, struct model_iss
     const cJSON *meta = ke_json_get(template, "metadata");
     const cJSON *labels = ke_json_get(meta, "labels");
     struct model_path meta_at = model_path_child(&path, "metadata");
-    if (!selects(ke_json_get(workload_spec, "selector"), is_map, labels)) {
-        model_report_invalid_raw(issues, model_path_child(&meta_at, "labels"),
-                                 model_go_string_map(issues->arena, labels),
+    struct model_path labels_at = model_path_child(&meta_at, "labels");
+    const cJSON *selector = ke_json_get(workload_spec, "selector");
+    if (check_counts(selector, labels, &labels_at, issues) && !selects(selector, is_map, labels)) {
+        model_report_invalid_raw(issues, labels_at, model_go_string_map(issues->arena, labels),
                                  "`selector` does not match template `labels`");
     }
     model_check_labels(issues, model_path_child(&path, "labels"), labels);

@@ -168,6 +168,8 @@ static void check_source(const cJSON *source, const struct model_path *path,
 void volumes_validate(const cJSON *spec, const struct model_path *path, struct model_issues *issues)
 {
     const cJSON *volumes = ke_json_get(spec, "volumes");
+    if (!model_check_count(issues, *path, volumes))
+        return;
     size_t i = 0;
     const cJSON *volume;
     cJSON_ArrayForEach(volume, volumes) {

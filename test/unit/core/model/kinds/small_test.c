@@ -100,6 +100,23 @@ static void too_much_data_is_refused(void **state)
     assert_issues(&w, "1 MiB and a byte", "[]: Too long: may not be more than 1048576 bytes");
 }
 
+/* Ports are compared with each other: their number has a limit. */
+static void too_many_ports_are_refused_at_once(void **state)
+{
+    (void)state;
+    ke_auto_buf text = KE_BUF_INIT(4U << 20);
+    ke_buf_add_c(&text, "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\"},"
+                        "\"spec\":{\"ports\":[");
+    for (unsigned i = 1; i <= 50000; i++)
+        ke_buf_addf(&text, "%s{\"name\":\"p%u\",\"port\":%u}", i > 1 ? "," : "", i, i);
+    ke_buf_add_c(&text, "]}}");
+    ke_buf_add_char(&text, '\0');
+    assert_int_equal(text.failed, KE_OK);
+    WRITE_AUTO w = { 0 };
+    (void)write_create(&w, text.ptr);
+    assert_issues(&w, "50,000 ports", "spec.ports: Too many: 50000: must have at most 1000 items");
+}
+
 static void a_namespace_terminates_only_when_deleted(void **state)
 {
     (void)state;
@@ -118,6 +135,7 @@ int main(void)
         cmocka_unit_test(create_refuses_what_a_real_server_refuses),
         cmocka_unit_test(what_is_immutable_stays),
         cmocka_unit_test(too_much_data_is_refused),
+        cmocka_unit_test(too_many_ports_are_refused_at_once),
         cmocka_unit_test(a_namespace_terminates_only_when_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
