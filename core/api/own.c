@@ -60,6 +60,9 @@ static void handle_ls(struct api_request *request)
     struct registry_list list = { .n_objects = 0 };
     struct ke_str prefix = api_query_get(&request->query, "prefix");
     bool is_recursive = api_query_bool(&request->query, "recursive");
+    if (prefix.len > 0 && prefix.ptr[prefix.len - 1] != '/') {
+        prefix = ke_arena_fmt(request->arena, "%.*s/", KE_STR_ARG(prefix));
+    }
     enum ke_code rc = registry_list(registry_of(request), prefix, 0, KE_STR(""), 0, &list, &err);
     if (rc != KE_OK) {
         api_respond_error(request, rc, &err);

@@ -7,14 +7,18 @@
  * must outlive the server. cmd makes it, starts it and stops it.
  *
  * kedge's own endpoints, authorised like any non-resource URL (system:masters may):
- *   GET /kedge/v1/registry/ls?prefix=P[&recursive=true]  text: one key a line; without recursive
- *                                                        the next path segment only ("x/" = more)
- *   GET /kedge/v1/registry/get?key=K                     the stored JSON; 404 Status
- *   GET /kedge/v1/registry/watch?prefix=P[&revision=N]   lines {"type":"PUT"|"DELETE","revision":N,
- *                                                        "key":K,"object":{...}}; changes after N,
- *                                                        or from now on
- *   GET /kedge/v1/trace?target=T[&from=NS/POD]           JSON of explain_run; 429 when 4 are
- * running GET /kedge/v1/status                                 JSON of the print_status hook
+ *
+ *   /kedge/v1/registry/ls?prefix=P[&recursive=true]
+ *       text: one key a line of the folder P; without recursive its next segment only ("x/")
+ *   /kedge/v1/registry/get?key=K
+ *       the stored JSON; 404 Status
+ *   /kedge/v1/registry/watch?prefix=P[&revision=N]
+ *       P: a folder (ends with "/") or one key. Lines {"type":"PUT"|"DELETE","revision":N,"key":K,
+ *       "object":{...}}: changes after N, or from now on
+ *   /kedge/v1/trace?target=T[&from=NS/POD]
+ *       JSON of explain_run; 429 when four are running
+ *   /kedge/v1/status
+ *       JSON of the print_status hook
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -19,6 +19,7 @@
 #include "core/base/snap.h"
 
 #define SWEEP_NS (1 * KE_S)
+#define END_NS   (15 * KE_S) /* longer than any trace takes */
 
 /* libmicrohttpd hands an address through; ours carries the connection it belongs to. */
 static struct sockaddr_in6 fake_address(struct api_conn *conn)
@@ -274,13 +275,23 @@ static void run_end(struct api_shard *shard)
     shard->is_ending = true;
     api_watches_end(shard);
     /* Waiting requests are resumed by those who work for them; watches end with their next turn. */
-    int64_t until_ns = ke_now_ns() + 5 * KE_S;
+    int64_t until_ns = ke_now_ns() + END_NS;
     while (ke_now_ns() < until_ns &&
            (atomic_load(&shard->server->n_waiting) > 0 || !ke_list_is_empty(&shard->watches))) {
         ke_loop_turn(shard->loop, 10);
         (void)MHD_run(shard->daemon);
     }
     (void)MHD_run(shard->daemon);
+    ke_loop_fd_del(shard->daemon_watch);
+    shard->daemon_watch = NULL;
+    if (atomic_load(&shard->server->n_waiting) == 0) {
+        MHD_stop_daemon(shard->daemon);
+    } else {
+        /* It aborts over suspended connections: rather leave it to the end of the process. */
+        ke_log(KE_LOG_ERROR, "api.stop_incomplete",
+               KV_U("waiting", atomic_load(&shard->server->n_waiting)));
+    }
+    shard->daemon = NULL;
     api_bridge_close_all(shard);
 }
 
