@@ -252,23 +252,48 @@ static enum ke_code add_listener(struct api_acceptor *acceptor, int fd, bool is_
     return listener->watch != NULL ? KE_OK : ke_fail(err, KE_NOMEM, "API listener");
 }
 
+/* A bound socket that listens, or -1 with errno. */
+static int listen_at(const struct ke_endpoint *address)
+{
+    struct sockaddr_storage bound;
+    const int on = 1;
+    const int off = 0;
+    socklen_t len = ke_endpoint_to_sockaddr(address, &bound);
+    int fd = socket(bound.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bound.ss_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    }
+    if (bind(fd, (const struct sockaddr *)&bound, len) != 0 || listen(fd, BACKLOG) != 0) {
+        int failed = errno;
+        close(fd);
+        errno = failed;
+        return -1;
+    }
+    return fd;
+}
+
 static enum ke_code listen_tcp(struct api_acceptor *acceptor, const struct ke_endpoint *address,
                                struct ke_err *err)
 {
     char text[KE_IP_TEXT_MAX];
-    struct sockaddr_storage bound;
-    const int on = 1;
-    socklen_t len = ke_endpoint_to_sockaddr(address, &bound);
-    int fd = socket(bound.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return ke_fail_errno(err, errno, "API listener");
+    struct ke_endpoint at = *address;
+    int fd = -1;
+    if (address->ip.family == KE_FAMILY_NONE) {
+        /* Every address: of both families where the host has both. */
+        at.ip = (struct ke_ip){ .family = KE_FAMILY_IPV6 };
+        fd = listen_at(&at);
+        at.ip.family = KE_FAMILY_IPV4;
     }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, (const struct sockaddr *)&bound, len) != 0 || listen(fd, BACKLOG) != 0) {
-        int failed = errno;
-        close(fd);
-        return ke_fail_errno(err, failed, "listen on %s port %u for the API",
-                             ke_ip_text(&address->ip, text), address->port);
+    if (fd < 0) {
+        fd = listen_at(&at);
+    }
+    if (fd < 0) {
+        return ke_fail_errno(err, errno, "listen on %s port %u for the API",
+                             ke_ip_text(&at.ip, text), at.port);
     }
     return add_listener(acceptor, fd, false, err);
 }

@@ -75,7 +75,7 @@ struct api_options {
 
     const char *unix_path;   /* NULL: none. Mode 0600; root (and our own user) is system:masters */
     struct tls_context *tls; /* of `listen`; ask for client certificates, ALPN http/1.1 */
-    const struct ke_endpoint *listen; /* TCP with TLS; port 0: any */
+    const struct ke_endpoint *listen; /* TCP with TLS; port 0: any; no family: all addresses */
     size_t n_listen;
     unsigned n_loops; /* 0: two */
     /* Of /version: "v1.33.0+kedge.0.1.0"; git_commit and build_date may be empty. */
