@@ -63,8 +63,7 @@ void ingress_print_status(struct ingress *ingress, struct ke_buf *out);
  * precedence, one a line, and what is not served and why. Pure.
  */
 enum ke_code ingress_plan_print(const cJSON *const *objects, size_t n_objects,
-                                const struct ingress_settings *settings,
-                                struct endpoint_table *table, struct ke_buf *out,
+                                const struct ingress_settings *settings, struct ke_buf *out,
                                 struct ke_err *err) KE_MUST_CHECK;
 
 #endif

@@ -153,7 +153,7 @@ static enum ke_code print_ingress(struct plan *plan, struct ke_buf *out, struct 
     for (size_t i = 0; i < plan->objects.n; i++)
         objects[i] = plan->objects.items[i].object;
     ke_buf_add_c(out, "# ingress\n");
-    return ingress_plan_print(objects, plan->objects.n, &settings, plan->table, out, err);
+    return ingress_plan_print(objects, plan->objects.n, &settings, out, err);
 }
 
 static enum ke_code run(struct plan *plan, const char *dir, struct ke_buf *out, struct ke_err *err)

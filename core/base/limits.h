@@ -74,4 +74,19 @@
 #define LIMIT_DNS_FORWARD_TRIES       3
 #define LIMIT_DNS_WAITERS             64 /* clients that share one outstanding question */
 
+/* ingress */
+#define LIMIT_INGRESS_HANDSHAKE_MS 10000
+#define LIMIT_INGRESS_HEAD_MS      15000 /* of a request, from its first byte: 408 */
+#define LIMIT_INGRESS_IDLE_MS      60000 /* between requests: closed */
+#define LIMIT_INGRESS_STALL_MS     30000 /* a client that neither sends nor takes: 408, or closed */
+#define LIMIT_INGRESS_CONNECT_MS   2000  /* to one endpoint; then the next */
+#define LIMIT_INGRESS_RESPONSE_MS  60000 /* from the request to the response's head: 504 */
+#define LIMIT_INGRESS_TRIES        3     /* endpoints tried for one request */
+#define LIMIT_INGRESS_BODY_BYTES   (1LL << 30) /* 413 */
+#define LIMIT_INGRESS_BUFFER_BYTES (64U << 10) /* waiting in one direction */
+#define LIMIT_INGRESS_POOL         64          /* idle connections an endpoint and thread */
+#define LIMIT_INGRESS_POOL_IDLE_MS 30000
+#define LIMIT_INGRESS_DRAIN_MS     3000
+#define LIMIT_INGRESS_LINGER_MS    1000
+
 #endif

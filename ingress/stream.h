@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INGRESS_STREAM_H
+#define INGRESS_STREAM_H
+/*
+ * One connection's bytes: a non-blocking socket, with or without TLS, and a buffer each way. The
+ * worker's thread.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/buf.h"
+#include "core/base/loop.h"
+#include "core/net/tls/tls.h"
+
+struct ingress_stream {
+    int fd;
+    struct tls_session *tls; /* NULL: clear */
+    struct ke_loop_fd *watch;
+    uint32_t events; /* registered now */
+    struct ke_buf in;
+    struct ke_buf out;
+    bool has_eof;         /* the peer will send no more */
+    bool has_failed;      /* nothing more can be read or written */
+    bool tls_wants_write; /* a read that waits for a write */
+};
+
+/* fd is given. False: out of memory (fd is closed). */
+bool ingress_stream_open(struct ingress_stream *stream, struct ke_loop *loop, int fd,
+                         ke_loop_fd_fn *fn, void *ctx) KE_MUST_CHECK;
+void ingress_stream_close(struct ingress_stream *stream); /* twice is fine */
+static inline bool ingress_stream_is_open(const struct ingress_stream *stream)
+{
+    return stream->fd >= 0;
+}
+/* Reads what is there, up to the buffer's ceiling. True: something new came (bytes, end or
+ * failure). */
+bool ingress_stream_fill(struct ingress_stream *stream);
+/* Writes what the socket takes. True: some bytes went. */
+bool ingress_stream_flush(struct ingress_stream *stream);
+/* Asks the loop for what is of interest now; EPOLLOUT comes by itself while bytes wait. */
+void ingress_stream_want(struct ingress_stream *stream, bool wants_input);
+/* Gives memory back when both buffers are empty. */
+void ingress_stream_trim(struct ingress_stream *stream);
+
+#endif
