@@ -44,6 +44,7 @@ struct api_acceptor {
     size_t n_handshakes;
     pthread_mutex_t tls_lock; /* guards tls */
     struct tls_context *tls;
+    struct api_identity *root; /* of clients on the unix socket, shared by all of them */
 };
 
 /* ---- handshakes --------------------------------------------------------------------------------
@@ -174,10 +175,7 @@ static bool take_unix(struct api_acceptor *acceptor, int fd)
     }
     struct api_identity *identity = NULL;
     if (peer.uid == 0 || peer.uid == geteuid()) {
-        identity = api_identity_local_root();
-        if (identity == NULL) {
-            return false;
-        }
+        identity = api_identity_ref(acceptor->root);
     }
     api_shard_give(api_server_pick_shard(acceptor->server), fd, NULL, identity);
     return true;
@@ -371,9 +369,12 @@ enum ke_code api_acceptor_new(struct api_server *server, struct api_acceptor **o
         acceptor->tls = tls_context_ref(server->options.tls);
     }
     enum ke_code rc = KE_OK;
+    acceptor->root = api_identity_local_root();
     acceptor->loop = ke_loop_new(err);
     if (acceptor->loop == NULL) {
         rc = err->code;
+    } else if (acceptor->root == NULL) {
+        rc = ke_fail(err, KE_NOMEM, "API listeners");
     } else {
         acceptor->pause = ke_loop_timer_new(acceptor->loop, on_pause_end, acceptor);
         acceptor->expiry = ke_loop_timer_new(acceptor->loop, on_expiry, acceptor);
@@ -434,6 +435,7 @@ void api_acceptor_free(struct api_acceptor *acceptor)
     ke_loop_timer_free(acceptor->expiry);
     ke_loop_free(acceptor->loop);
     tls_context_unref(acceptor->tls);
+    api_identity_free(acceptor->root);
     pthread_mutex_destroy(&acceptor->tls_lock);
     free(acceptor);
 }

@@ -4,11 +4,14 @@
  */
 #include "core/api/auth.h"
 
+#include <stdatomic.h>
+
 #include "core/base/mem.h"
 
 #define IDENTITY_BYTES 16384 /* a certificate's names */
 
 struct api_identity {
+    atomic_uint n_refs;
     struct ke_arena *arena;
     struct api_user user;
 };
@@ -25,6 +28,7 @@ static struct api_identity *identity_new(struct ke_str name)
     if (identity == NULL) {
         return NULL;
     }
+    atomic_init(&identity->n_refs, 1);
     identity->arena = ke_arena_new(IDENTITY_BYTES);
     if (identity->arena == NULL) {
         return NULL;
@@ -43,9 +47,15 @@ static bool identity_add_group(struct api_identity *identity, struct ke_str grou
     return copy.ptr != NULL;
 }
 
+struct api_identity *api_identity_ref(struct api_identity *identity)
+{
+    atomic_fetch_add(&identity->n_refs, 1);
+    return identity;
+}
+
 void api_identity_free(struct api_identity *identity)
 {
-    if (identity != NULL) {
+    if (identity != NULL && atomic_fetch_sub(&identity->n_refs, 1) == 1) {
         ke_arena_free(identity->arena);
         free(identity);
     }

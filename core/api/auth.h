@@ -9,13 +9,14 @@
 #include "core/api/server.h"
 
 /* The identity a connection brought with it. */
-struct api_identity; /* heap */
+struct api_identity; /* shared: refcounted */
 
 /* CN is the user, each O a group; system:authenticated is added. NULL: out of memory. */
 struct api_identity *api_identity_from_peer(const struct tls_peer *peer);
 /* Root, by the credentials of a unix socket: system:admin in system:masters. */
 struct api_identity *api_identity_local_root(void);
-void api_identity_free(struct api_identity *identity);
+struct api_identity *api_identity_ref(struct api_identity *identity);
+void api_identity_free(struct api_identity *identity); /* drops a reference; NULL is fine */
 KE_AUTO_DEFINE(api_identity)
 const struct api_user *api_identity_user(const struct api_identity *identity);
 

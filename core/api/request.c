@@ -125,7 +125,13 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
         request->on_done(request);
     }
     bool is_waiting = atomic_load(&request->wait) != API_WAIT_NONE;
-    return request->is_queued || is_waiting ? MHD_YES : MHD_NO;
+    bool is_good = request->is_queued || is_waiting;
+    if (request->is_over) {
+        ke_metric_add(request->server->requests_read, 1);
+        request_free(request);
+        *req_cls = NULL;
+    }
+    return is_good ? MHD_YES : MHD_NO;
 }
 
 static void count_request(const struct api_request *request)
@@ -134,9 +140,7 @@ static void count_request(const struct api_request *request)
     int64_t took_ns = ke_now_ns() - request->started_ns;
     if (ke_str_eq_c(request->method, "GET")) {
         ke_metric_add(server->requests_read, 1);
-        if (!ke_str_eq_c(request->verb, "watch")) {
-            ke_metric_observe_ns(server->latency_read, took_ns);
-        }
+        ke_metric_observe_ns(server->latency_read, took_ns);
     } else {
         ke_metric_add(server->requests_write, 1);
         ke_metric_observe_ns(server->latency_write, took_ns);
@@ -153,7 +157,7 @@ void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
         return;
     }
     api_conn_end_request(request->conn);
-    if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK && request->arena != NULL) {
+    if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         count_request(request);
     }
     request_free(request);

@@ -29,9 +29,10 @@ struct api_request {
     struct api_shard *shard;
     struct api_conn *conn;
     struct MHD_Connection *mhd;
-    struct ke_arena *arena; /* NULL once a watch has begun */
+    struct ke_arena *arena;
     enum api_phase phase;
     bool is_queued; /* an answer is on its way */
+    bool is_over;   /* which may take hours and needs nothing of the request: free it now */
     bool is_too_large;
     struct ke_str uri, method;
     struct ke_buf body;

@@ -217,7 +217,9 @@ static ssize_t read_events(void *cls, uint64_t pos, char *buf, size_t max)
     struct api_watch *watch = cls;
     (void)pos;
     if (watch->is_client_gone) {
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        /* Not END_WITH_ERROR: libmicrohttpd then keeps the closed connection until the oldest idle
+         * one times out. The last chunk fails to be written, and that frees it at once. */
+        return MHD_CONTENT_READER_END_OF_STREAM;
     }
     if (watch->out_at == watch->out.len) {
         ke_buf_clear(&watch->out);
@@ -354,8 +356,8 @@ static void answer_watch(struct api_request *request, struct api_watch *watch)
         ke_loop_fd_add(shard->loop, request->conn->fd, EPOLLRDHUP | EPOLLET, on_hangup, watch);
     struct MHD_Response *response = NULL;
     if (watch->hangup != NULL && arm_timer(shard, next_turn_ns(watch))) {
-        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 256, read_events, watch,
-                                                     watch_free);
+        response =
+            MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, read_events, watch, watch_free);
     }
     if (response == NULL) {
         watch_free(watch);
@@ -364,12 +366,7 @@ static void answer_watch(struct api_request *request, struct api_watch *watch)
     }
     ke_metric_add(request->server->watchers, 1);
     api_respond_with(request, 200, "application/json", response);
-    /* It may stand for hours: what the request needed goes now. */
-    ke_buf_free(&request->body);
-    ke_arena_free(request->arena);
-    request->arena = NULL;
-    request->verb = KE_STR("watch");
-    request->method = KE_STR("GET");
+    request->is_over = true;
 }
 
 static int64_t deadline_of(int64_t timeout_s)
