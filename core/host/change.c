@@ -386,6 +386,7 @@ static enum ke_code remove_tree(const char *path, struct ke_err *err)
     struct stat st;
     if (lstat(path, &st) != 0)
         return errno == ENOENT ? KE_OK : ke_fail_errno(err, errno, "remove %s", path);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): safe as long as nobody changes the working folder */
     if (nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0)
         return ke_fail_errno(err, errno, "remove %s", path);
     return KE_OK;

@@ -82,13 +82,17 @@ static bool parse_row(struct ke_str line, struct port_row *out)
            ke_str_to_u64(fields[9], UINT64_MAX, &out->inode);
 }
 
+static bool is_any_ipv6(const struct ke_ip *ip)
+{
+    return ip->family == KE_FAMILY_IPV6 && ke_ip_is_unspecified(ip);
+}
+
 static bool addresses_meet(const struct ke_ip *held, const struct ke_ip *wanted)
 {
-    bool is_same_family = held->family == wanted->family;
-    if (ke_ip_is_unspecified(held)) /* [::] takes IPv4 too, unless told otherwise */
-        return is_same_family || held->family == KE_FAMILY_IPV6;
-    if (ke_ip_is_unspecified(wanted))
-        return is_same_family || wanted->family == KE_FAMILY_IPV6;
+    if (is_any_ipv6(held) || is_any_ipv6(wanted)) /* [::] takes IPv4 too, unless told otherwise */
+        return true;
+    if (ke_ip_is_unspecified(held) || ke_ip_is_unspecified(wanted))
+        return held->family == wanted->family;
     return ke_ip_eq(held, wanted);
 }
 
@@ -124,6 +128,7 @@ static bool process_has(const char *pid, struct ke_str wanted)
     if (dir == NULL)
         return false;
     bool is_found = false;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this thread's own */
     for (const struct dirent *it = readdir(dir); it != NULL && !is_found; it = readdir(dir)) {
         char target[64];
         ssize_t len = readlinkat(dirfd(dir), it->d_name, target, sizeof(target));
@@ -153,6 +158,7 @@ static bool find_process(uint64_t inode, struct ke_buf *out)
     if (dir == NULL)
         return false;
     bool is_found = false;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this thread's own */
     for (const struct dirent *it = readdir(dir); it != NULL && !is_found; it = readdir(dir)) {
         is_found = is_number(it->d_name) && process_has(it->d_name, ke_str_of(wanted, (size_t)len));
         if (is_found)
