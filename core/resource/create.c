@@ -54,6 +54,8 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
         return operation_fail_nomem(op);
     if (kind->id == MODEL_POD)
         return pod_admit_create(op, object);
+    if (kind->id == MODEL_INGRESS)
+        return ingress_admit_create(op, object);
     return KE_OK;
 }
 

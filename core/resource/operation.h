@@ -119,5 +119,7 @@ bool namespace_prepare(cJSON *object, bool is_create) KE_MUST_CHECK;
 enum ke_code namespace_admit_delete(struct operation *op) KE_MUST_CHECK;
 bool namespace_is_empty_of_finalizers(const cJSON *object);
 enum ke_code pod_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
+/* An Ingress without a class gets the default one. */
+enum ke_code ingress_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
 
 #endif
