@@ -2,12 +2,13 @@
 #ifndef CORE_CONTROLLER_CONTROLLERS_H
 #define CORE_CONTROLLER_CONTROLLERS_H
 /*
- * The controllers: one thread with one reflector over all kinds they need, writing through
- * core/resource. start/stop own the thread. Each controller is one file; this header is all that
- * cmd sees.
+ * The controllers: what makes Endpoints and slices from Services and Pods, fills and empties
+ * namespaces, registers this node, keeps the cluster's own Services, collects garbage, and turns
+ * observations into Events and status. One thread of their own, one reflector over all kinds; they
+ * write through core/resource like everybody else.
  */
 #include "core/base/addr.h"
-#include "core/base/err.h"
+#include "core/base/clock.h"
 #include "core/explain/explain.h"
 #include "core/report/report.h"
 #include "core/resource/resource.h"
@@ -15,29 +16,38 @@
 struct controllers;
 
 struct controllers_options {
-    struct resource_store *store; /* borrowed, as is report */
-    struct report *report;
-    struct ke_str node_name;
-    const struct ke_ip *node_ips; /* first is primary */
-    size_t n_node_ips;
-    const struct ke_cidr *pod_cidrs; /* of this node: spec.podCIDRs; n 0: none */
-    size_t n_pod_cidrs;
-    struct ke_ip api_service_ip; /* of default/kubernetes */
-    uint16_t api_port;
-    struct ke_ip cluster_dns;      /* of kube-system/kube-dns */
-    bool has_dns;                  /* this node answers DNS: kube-dns has endpoints */
-    struct ke_str ingress_class;   /* IngressClass object made at start; empty: none */
-    struct ke_str ca_pem;          /* kube-root-ca.crt */
-    struct ke_str kubelet_version; /* nodeInfo */
+    struct resource_store *store;    /* borrowed, outlives the controllers */
+    struct report *report;           /* borrowed; NULL: no Events and no status of observations */
+    struct ke_str node_name;         /* empty: this node is not registered */
+    const struct ke_ip *node_ips;    /* copied; the first is primary; at most one a family */
+    size_t n_node_ips;               /* at most CONTROLLERS_NODE_IPS */
+    const struct ke_cidr *pod_cidrs; /* copied; of this node, for Node.spec; may be none */
+    size_t n_pod_cidrs;              /* at most CONTROLLERS_NODE_IPS */
+    struct ke_ip api_service_ip;   /* of Service default/kubernetes; family NONE: it is not kept */
+    uint16_t api_port;             /* the API listens there, on node_ips[0] */
+    struct ke_ip cluster_dns;      /* of Service kube-system/kube-dns */
+    bool has_dns;                  /* that Service is kept */
+    struct ke_str ingress_class;   /* an IngressClass of this name is made; empty: none */
+    struct ke_str ca_pem;          /* for ConfigMap kube-root-ca.crt; empty: it is not made */
+    struct ke_str kubelet_version; /* "v1.33.0+kedge": what the Node shows */
+    struct ke_str runtime;         /* "containerd://1.7.2"; empty: none */
+    const struct ke_clock *clock;  /* of timestamps; NULL: the system's */
 };
+#define CONTROLLERS_NODE_IPS 2
 
-/* Texts and arrays are copied. Errors: KE_NOMEM, KE_IO. */
+/* Texts are copied. Errors: KE_NOMEM, KE_IO. */
 enum ke_code controllers_new(const struct controllers_options *options, struct controllers **out,
                              struct ke_err *err) KE_MUST_CHECK;
 enum ke_code controllers_start(struct controllers *controllers, struct ke_err *err) KE_MUST_CHECK;
+/* Everything was listed once. Any thread. */
+bool controllers_is_ready(const struct controllers *controllers);
+/* Ends the thread. Before registry_stop, so that its last writes are answered. */
 void controllers_stop(struct controllers *controllers);
-void controllers_free(struct controllers *controllers); /* NULL is fine */
-/* Why a service has no endpoints: a provider of the phase POLICY. */
+/* After registry_stop: answers to writes still come until then. */
+void controllers_free(struct controllers *controllers);
+KE_AUTO_DEFINE(controllers)
+
+/* Registers why a Service has no ready endpoint: phase EXPLAIN_POLICY. explain is freed first. */
 enum ke_code controllers_explain_register(struct controllers *controllers, struct explain *explain,
                                           struct ke_err *err) KE_MUST_CHECK;
 

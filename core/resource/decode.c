@@ -25,7 +25,7 @@ static enum ke_code check_type(struct operation *op, cJSON *object)
             return operation_fail_nomem(op);
         return KE_OK;
     }
-    if (!is_version_right)
+    if (!is_version_right) {
         return operation_fail(
             op, KE_MALFORMED,
             "%.*s in version \"%.*s\" cannot be handled as a %s: no kind \"%.*s\" "
@@ -33,6 +33,7 @@ static enum ke_code check_type(struct operation *op, cJSON *object)
             "\"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
             KE_STR_ARG(kind), KE_STR_ARG(api_version), kind_name, KE_STR_ARG(kind),
             KE_STR_ARG(api_version));
+    }
     const char *group = op->version->group[0] != '\0' ? op->version->group : "core";
     return operation_fail(op, KE_MALFORMED,
                           "%.*s in version \"%s\" cannot be handled as a %s: converting "
@@ -60,12 +61,13 @@ static enum ke_code fail_strict(struct operation *op, const struct model_issues 
     char version_text[VERSION_TEXT_MAX];
     struct ke_buf version = KE_BUF_FIXED(version_text, sizeof(version_text));
     model_version_format(op->version, &version);
-    if (patch == NULL)
+    if (patch == NULL) {
         return operation_fail(op, KE_MALFORMED,
                               "%s in version \"%s\" cannot be handled as a %s: strict decoding "
                               "error: %.*s",
                               op->kind->kind, op->version->version, op->kind->kind,
                               KE_STR_ARG(what));
+    }
     ke_auto_buf json = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
     ke_auto_buf quoted = KE_BUF_INIT(2 * LIMIT_REQUEST_BODY_BYTES);
     ke_json_print(patch, &json);
@@ -84,10 +86,11 @@ static void warn_unknown(struct operation *op, const struct model_issues *unknow
 
 enum ke_code operation_decode(struct operation *op, cJSON *object, const cJSON *patch)
 {
-    if (!cJSON_IsObject(object))
+    if (!cJSON_IsObject(object)) {
         return operation_fail(op, KE_MALFORMED,
                               "the object provided is unrecognized (must be of type %s)",
                               op->kind->kind);
+    }
     enum ke_code rc = check_type(op, object);
     if (rc != KE_OK)
         return rc;

@@ -12,6 +12,7 @@
 
 /* ---- deciding */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the buffer writes into it */
 static bool format_time(int64_t unix_s, char text[static 40], struct ke_str *out)
 {
     struct ke_buf buf = KE_BUF_FIXED(text, 40);
@@ -149,13 +150,14 @@ static enum ke_code check_preconditions(struct operation *op, const struct regis
     op->detail_group = ke_str_c(op->kind->versions[0].group);
     op->detail_kind = ke_str_c(kind);
     const char *dot = op->detail_group.len > 0 ? "." : "";
-    if (is_other)
+    if (is_other) {
         return operation_fail(op, KE_CONFLICT,
                               "Operation cannot be fulfilled on %s%s%s \"%.*s\": the UID in the "
                               "precondition (%.*s) does not match the UID in record (%.*s). The "
                               "object might have been deleted and then recreated",
                               kind, dot, op->detail_group.ptr, KE_STR_ARG(op->request.name),
                               KE_STR_ARG(uid), KE_STR_ARG(current->uid));
+    }
     return operation_fail(
         op, KE_CONFLICT,
         "Operation cannot be fulfilled on %s%s%s \"%.*s\": the ResourceVersion in "

@@ -73,10 +73,11 @@ static enum ke_code choose_revision(struct listing *listing, struct ke_err *err)
     if (!options->has_revision || options->revision == 0)
         return KE_OK;
     int64_t now = registry_revision(listing->registry);
-    if (options->revision > now)
+    if (options->revision > now) {
         return ke_fail(err, KE_TIMEOUT,
                        "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64,
                        options->revision, now);
+    }
     bool is_exact = options->match == RESOURCE_MATCH_EXACT ||
                     (options->match == RESOURCE_MATCH_UNSET && options->limit > 0);
     listing->revision = is_exact ? options->revision : 0;

@@ -25,10 +25,11 @@ static enum ke_code apply(struct operation *op, cJSON **object, struct ke_err *e
 
 static enum ke_code fail_patch(struct operation *op, enum ke_code code, const struct ke_err *err)
 {
-    if (code == KE_INVALID) /* upstream says no more */
+    if (code == KE_INVALID) { /* upstream says no more */
         return operation_fail(op, code,
                               "the server rejected our request due to an error in our "
                               "request");
+    }
     return operation_fail(op, code, "%s", err->msg);
 }
 
@@ -47,16 +48,18 @@ static enum ke_code check_identity(struct operation *op, const cJSON *patched)
 {
     struct ke_str name = ke_json_path_str(patched, "metadata.name");
     struct ke_str ns = ke_json_path_str(patched, "metadata.namespace");
-    if (!ke_str_eq(name, op->request.name))
+    if (!ke_str_eq(name, op->request.name)) {
         return operation_fail(op, KE_MALFORMED,
                               "the name of the object (%.*s) does not match the name on the URL "
                               "(%.*s)",
                               KE_STR_ARG(name), KE_STR_ARG(op->request.name));
-    if (op->kind->is_namespaced && !ke_str_eq(ns, op->request.ns))
+    }
+    if (op->kind->is_namespaced && !ke_str_eq(ns, op->request.ns)) {
         return operation_fail(op, KE_MALFORMED,
                               "the namespace of the object (%.*s) does not match the namespace on "
                               "the request (%.*s)",
                               KE_STR_ARG(ns), KE_STR_ARG(op->request.ns));
+    }
     return KE_OK;
 }
 

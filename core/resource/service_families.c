@@ -106,10 +106,11 @@ static void check_against_cluster(struct operation *op, const struct service_fam
                         service_family_name(stack->families[i]));
     }
     if (ke_str_eq_c(ke_json_str(stack->spec, "ipFamilyPolicy"), REQUIRE) &&
-        cluster->n_configured < 2)
+        cluster->n_configured < 2) {
         operation_issue(op, MODEL_ISSUE_INVALID, "spec.ipFamilyPolicy",
                         "Invalid value: \"" REQUIRE
                         "\": this cluster is not configured for dual-stack services");
+    }
 }
 
 static void complete_families(const struct service_families *cluster, struct stack *stack)

@@ -249,14 +249,15 @@ static void refuse_port(struct service_taking *taking, const char *field, int64_
 {
     const struct service_alloc *alloc = taking->alloc;
     bool is_inside = port >= alloc->port_min && port <= alloc->port_max;
-    if (is_inside)
+    if (is_inside) {
         operation_issue(taking->op, MODEL_ISSUE_INVALID, field,
                         "Invalid value: %lld: provided port is already allocated", (long long)port);
-    else
+    } else {
         operation_issue(taking->op, MODEL_ISSUE_INVALID, field,
                         "Invalid value: %lld: provided port is not in the valid range. The range "
                         "of valid ports is %u-%u",
                         (long long)port, alloc->port_min, alloc->port_max);
+    }
 }
 
 /* False: out of memory. A port that it holds or was given a moment ago is its own. */

@@ -56,16 +56,18 @@ static enum ke_code read_token(const cJSON *object, struct ke_str prefix,
                                struct resource_token *out, struct ke_err *err)
 {
     struct ke_str version = ke_json_str(object, "v");
-    if (!ke_str_eq_c(version, TOKEN_VERSION))
+    if (!ke_str_eq_c(version, TOKEN_VERSION)) {
         return ke_fail(err, KE_MALFORMED,
                        "continue key is not valid: server does not recognize this encoded version "
                        "\"%.*s\"",
                        KE_STR_ARG(version));
+    }
     out->revision = ke_json_i64(object, "rv", 0);
-    if (out->revision == 0)
+    if (out->revision == 0) {
         return ke_fail(err, KE_MALFORMED,
                        "continue key is not valid: incorrect encoded start resourceVersion "
                        "(version " TOKEN_VERSION ")");
+    }
     struct ke_str start = ke_json_str(object, "start");
     if (!is_clean(start))
         return ke_fail(err, KE_MALFORMED,

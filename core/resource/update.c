@@ -16,21 +16,24 @@ static enum ke_code check_names(struct operation *op, const cJSON *object)
     struct ke_str name = ke_json_path_str(object, "metadata.name");
     struct ke_str ns = ke_json_path_str(object, "metadata.namespace");
     struct ke_str wanted = op->request.name;
-    if (name.len == 0)
+    if (name.len == 0) {
         return operation_fail(op, KE_MALFORMED,
                               "the name of the object (%.*s based on URL) was undeterminable: name "
                               "must be provided",
                               KE_STR_ARG(wanted));
-    if (!ke_str_eq(name, wanted))
+    }
+    if (!ke_str_eq(name, wanted)) {
         return operation_fail(op, KE_MALFORMED,
                               "the name of the object (%.*s) does not match the name on the URL "
                               "(%.*s)",
                               KE_STR_ARG(name), KE_STR_ARG(wanted));
-    if (op->kind->is_namespaced && ns.len > 0 && !ke_str_eq(ns, op->request.ns))
+    }
+    if (op->kind->is_namespaced && ns.len > 0 && !ke_str_eq(ns, op->request.ns)) {
         return operation_fail(op, KE_MALFORMED,
                               "the namespace of the object (%.*s) does not match the namespace on "
                               "the request (%.*s)",
                               KE_STR_ARG(ns), KE_STR_ARG(op->request.ns));
+    }
     return KE_OK;
 }
 

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The objects that every cluster has: Service default/kubernetes for the API and Service
+ * kube-system/kube-dns for the DNS, each with Endpoints and a slice of this node's address, and the
+ * IngressClass. They are put right when somebody changes or deletes them. Controllers thread.
+ */
+#include "core/base/json.h"
+#include "core/controller/controller.h"
+#include "core/controller/ensure.h"
+
+#define JSON_MAX           (16U << 10)
+#define INGRESS_CONTROLLER "kedge.io/ingress-controller"
+
+/* One Service of the cluster itself. */
+struct own_service {
+    const char *ns, *name;
+    const char *labels; /* JSON */
+    struct ke_ip ip;
+    const char *ports;          /* of the Service, JSON */
+    const char *endpoint_ports; /* JSON; of Endpoints and slice */
+};
+
+struct cluster_controller {
+    struct controller base;
+    struct controller_env *env;
+    struct work_queue *queue; /* keys: "ns/name" of the Service, "class" */
+    struct own_service services[2];
+    size_t n_services;
+    char api_ports[2][256];
+};
+
+#define DNS_PORTS                                                                                  \
+    "[{\"name\":\"dns\",\"port\":53,\"protocol\":\"UDP\",\"targetPort\":53},"                      \
+    "{\"name\":\"dns-tcp\",\"port\":53,\"protocol\":\"TCP\",\"targetPort\":53}]"
+#define DNS_ENDPOINT_PORTS                                                                         \
+    "[{\"name\":\"dns\",\"port\":53,\"protocol\":\"UDP\"},"                                        \
+    "{\"name\":\"dns-tcp\",\"port\":53,\"protocol\":\"TCP\"}]"
+
+/* ---- what they should be */
+
+static void add_head(struct ke_buf *out, const struct own_service *own, const char *labels)
+{
+    ke_buf_addf(out, "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"%s\",\"labels\":%s},",
+                own->name, own->ns, labels);
+}
+
+static cJSON *make_service(const struct own_service *own)
+{
+    char ip[KE_IP_TEXT_MAX];
+    ke_auto_buf out = KE_BUF_INIT(JSON_MAX);
+    add_head(&out, own, own->labels);
+    ke_buf_addf(&out, "\"spec\":{\"type\":\"ClusterIP\",\"clusterIP\":\"%s\",\"ports\":%s}}",
+                ke_ip_text(&own->ip, ip), own->ports);
+    return ensure_parse(&out);
+}
+
+static cJSON *make_endpoints(const struct own_service *own, const struct ke_ip *node)
+{
+    char ip[KE_IP_TEXT_MAX];
+    ke_auto_buf out = KE_BUF_INIT(JSON_MAX);
+    add_head(&out, own, "{\"endpointslice.kubernetes.io/skip-mirror\":\"true\"}");
+    ke_buf_addf(&out, "\"subsets\":[{\"addresses\":[{\"ip\":\"%s\"}],\"ports\":%s}]}",
+                ke_ip_text(node, ip), own->endpoint_ports);
+    return ensure_parse(&out);
+}
+
+static cJSON *make_slice(const struct own_service *own, const struct ke_ip *node)
+{
+    char ip[KE_IP_TEXT_MAX];
+    char labels[128];
+    struct ke_buf text = KE_BUF_FIXED(labels, sizeof(labels) - 1);
+    ke_buf_addf(&text, "{\"kubernetes.io/service-name\":\"%s\"}", own->name);
+    labels[text.len] = '\0';
+    ke_auto_buf out = KE_BUF_INIT(JSON_MAX);
+    add_head(&out, own, labels);
+    ke_buf_addf(&out,
+                "\"addressType\":\"%s\",\"endpoints\":[{\"addresses\":[\"%s\"],\"conditions\":{"
+                "\"ready\":true}}],\"ports\":%s}",
+                node->family == KE_FAMILY_IPV6 ? "IPv6" : "IPv4", ke_ip_text(node, ip),
+                own->endpoint_ports);
+    return ensure_parse(&out);
+}
+
+static cJSON *make_class(const struct cluster_controller *self)
+{
+    ke_auto_buf out = KE_BUF_INIT(JSON_MAX);
+    ke_buf_add_c(&out, "{\"metadata\":{\"name\":");
+    ke_buf_add_json_str(&out, self->env->options.ingress_class);
+    ke_buf_add_c(&out, "},\"spec\":{\"controller\":\"" INGRESS_CONTROLLER "\"}}");
+    return ensure_parse(&out);
+}
+
+/* ---- work */
+
+/* A Service cannot change its address: one that has another is made anew. True: it is on its way
+ * out. */
+static bool replace_if_moved(struct cluster_controller *self, struct work_item *item,
+                             const struct own_service *own)
+{
+    char ip[KE_IP_TEXT_MAX];
+    const struct registry_object *now = watch_reflector_get(self->env->reflector, MODEL_SERVICE,
+                                                            ke_str_c(own->ns), ke_str_c(own->name));
+    if (now == NULL)
+        return false;
+    ke_auto_json *json = registry_object_parse(now);
+    if (json == NULL ||
+        ke_str_eq_c(ke_json_path_str(json, "spec.clusterIP"), ke_ip_text(&own->ip, ip)))
+        return false;
+    struct resource_request request = { .verb = RESOURCE_DELETE,
+                                        .kind = now->kind,
+                                        .ns = now->ns,
+                                        .name = now->name,
+                                        .grace_period_s = -1 };
+    work_item_write(item, &request);
+    return true;
+}
+
+/* addressType cannot change either. */
+static bool slice_is_of_other_family(const struct cluster_controller *self,
+                                     const struct ensure_target *target, const cJSON *wanted)
+{
+    const struct registry_object *now =
+        watch_reflector_get(self->env->reflector, target->kind, target->ns, target->name);
+    ke_auto_json *json = now != NULL ? registry_object_parse(now) : NULL;
+    return json != NULL &&
+           !ke_str_eq(ke_json_str(json, "addressType"), ke_json_str(wanted, "addressType"));
+}
+
+static void ensure_slice(struct cluster_controller *self, struct work_item *item,
+                         const struct own_service *own)
+{
+    struct ensure_target target = { .kind = MODEL_ENDPOINTSLICE,
+                                    .ns = ke_str_c(own->ns),
+                                    .name = ke_str_c(own->name) };
+    ke_auto_json *wanted = make_slice(own, &self->env->node_ips[0]);
+    if (wanted == NULL || !slice_is_of_other_family(self, &target, wanted)) {
+        ensure_object(self->env, item, &target, KE_TAKE(wanted));
+        return;
+    }
+    struct resource_request request = { .verb = RESOURCE_DELETE,
+                                        .kind = model_kind_by_id(target.kind),
+                                        .ns = target.ns,
+                                        .name = target.name,
+                                        .grace_period_s = -1 };
+    work_item_write(item, &request);
+}
+
+static void ensure_service(struct cluster_controller *self, struct work_item *item,
+                           const struct own_service *own)
+{
+    struct ensure_target target = { .kind = MODEL_SERVICE,
+                                    .ns = ke_str_c(own->ns),
+                                    .name = ke_str_c(own->name) };
+    if (replace_if_moved(self, item, own))
+        return;
+    ensure_object(self->env, item, &target, make_service(own));
+    if (self->env->options.n_node_ips == 0)
+        return;
+    target.kind = MODEL_ENDPOINTS;
+    ensure_object(self->env, item, &target, make_endpoints(own, &self->env->node_ips[0]));
+    ensure_slice(self, item, own);
+}
+
+static void run(void *ctx, struct work_item *item)
+{
+    struct cluster_controller *self = ctx;
+    struct ke_str ns;
+    struct ke_str name;
+    if (ke_str_eq_c(work_item_key(item), "class")) {
+        struct ensure_target target = { .kind = MODEL_INGRESSCLASS,
+                                        .name = self->env->options.ingress_class };
+        ensure_object(self->env, item, &target, make_class(self));
+        return;
+    }
+    work_item_name(item, &ns, &name);
+    for (size_t i = 0; i < self->n_services; i++) {
+        if (ke_str_eq_c(ns, self->services[i].ns) && ke_str_eq_c(name, self->services[i].name))
+            ensure_service(self, item, &self->services[i]);
+    }
+}
+
+/* ---- events */
+
+static void look(struct cluster_controller *self, const struct registry_object *object)
+{
+    if (object->kind->id == MODEL_INGRESSCLASS &&
+        ke_str_eq(object->name, self->env->options.ingress_class))
+        work_queue_add(self->queue, KE_STR("class"));
+    if (object->kind->id != MODEL_SERVICE && object->kind->id != MODEL_ENDPOINTS &&
+        object->kind->id != MODEL_ENDPOINTSLICE)
+        return;
+    for (size_t i = 0; i < self->n_services; i++) {
+        if (ke_str_eq_c(object->name, self->services[i].name) &&
+            ke_str_eq_c(object->ns, self->services[i].ns))
+            work_queue_add_name(self->queue, object->ns, object->name);
+    }
+}
+
+static void on_put(struct controller *controller, const struct registry_object *object,
+                   const struct registry_object *old)
+{
+    (void)old;
+    look((struct cluster_controller *)controller, object);
+}
+
+static void on_delete(struct controller *controller, const struct registry_object *object)
+{
+    look((struct cluster_controller *)controller, object);
+}
+
+static void on_synced(struct controller *controller)
+{
+    struct cluster_controller *self = (struct cluster_controller *)controller;
+    for (size_t i = 0; i < self->n_services; i++)
+        work_queue_add_name(self->queue, ke_str_c(self->services[i].ns),
+                            ke_str_c(self->services[i].name));
+    if (self->env->options.ingress_class.len > 0)
+        work_queue_add(self->queue, KE_STR("class"));
+    work_queue_open(self->queue);
+}
+
+static bool is_idle(const struct controller *controller)
+{
+    return work_queue_is_idle(((const struct cluster_controller *)controller)->queue);
+}
+
+static void self_free(struct controller *controller)
+{
+    struct cluster_controller *self = (struct cluster_controller *)controller;
+    work_queue_free(self->queue);
+    free(self);
+}
+
+static void set_services(struct cluster_controller *self)
+{
+    const struct controllers_options *options = &self->env->options;
+    for (int i = 0; i < 2; i++) {
+        struct ke_buf text = KE_BUF_FIXED(self->api_ports[i], sizeof(self->api_ports[i]) - 1);
+        ke_buf_addf(&text, "[{\"name\":\"https\",\"port\":%u,\"protocol\":\"TCP\"",
+                    i == 0 ? 443U : (unsigned)options->api_port);
+        if (i == 0)
+            ke_buf_addf(&text, ",\"targetPort\":%u", (unsigned)options->api_port);
+        ke_buf_add_c(&text, "}]");
+        self->api_ports[i][text.len] = '\0';
+    }
+    if (options->api_service_ip.family != KE_FAMILY_NONE)
+        self->services[self->n_services++] =
+            (struct own_service){ .ns = "default",
+                                  .name = "kubernetes",
+                                  .labels = "{\"component\":\"apiserver\",\"provider\":"
+                                            "\"kubernetes\"}",
+                                  .ip = options->api_service_ip,
+                                  .ports = self->api_ports[0],
+                                  .endpoint_ports = self->api_ports[1] };
+    if (options->has_dns)
+        self->services[self->n_services++] =
+            (struct own_service){ .ns = "kube-system",
+                                  .name = "kube-dns",
+                                  .labels = "{\"k8s-app\":\"kube-dns\",\"kubernetes.io/"
+                                            "cluster-service\":\"true\",\"kubernetes.io/name\":"
+                                            "\"CoreDNS\"}",
+                                  .ip = options->cluster_dns,
+                                  .ports = DNS_PORTS,
+                                  .endpoint_ports = DNS_ENDPOINT_PORTS };
+}
+
+struct controller *cluster_controller_new(struct controller_env *env, struct ke_err *err)
+{
+    static const struct controller_vtbl vtbl = { .name = "cluster",
+                                                 .on_put = on_put,
+                                                 .on_delete = on_delete,
+                                                 .on_synced = on_synced,
+                                                 .is_idle = is_idle,
+                                                 .free = self_free };
+    struct cluster_controller *self = ke_alloc(sizeof(*self));
+    if (self == NULL) {
+        (void)ke_fail(err, KE_NOMEM, "cluster objects");
+        return NULL;
+    }
+    self->base.vtbl = &vtbl;
+    self->env = env;
+    set_services(self);
+    self->queue = work_queue_new(env->pool, "cluster", run, self, err);
+    if (self->queue == NULL) {
+        self_free(&self->base);
+        return NULL;
+    }
+    return &self->base;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_CONTROLLER_CONTROLLER_H
+#define CORE_CONTROLLER_CONTROLLER_H
+/* Inside core/controller: what one controller is, and what it is given. Controllers thread. */
+#include "core/controller/controllers.h"
+#include "core/controller/work.h"
+#include "core/watch/reflector.h"
+
+/* What all controllers are given; valid as long as they live. */
+struct controller_env {
+    struct controllers_options options; /* its own copy */
+    struct ke_ip node_ips[CONTROLLERS_NODE_IPS];
+    struct ke_cidr pod_cidrs[CONTROLLERS_NODE_IPS];
+    struct ke_loop *loop;
+    struct work_pool *pool;
+    const struct watch_reflector *reflector; /* set before any event */
+};
+
+struct controller;
+
+struct controller_vtbl {
+    const char *name;
+    /* Events of all kinds, in order; NULL: not wanted. */
+    void (*on_put)(struct controller *controller, const struct registry_object *object,
+                   const struct registry_object *old);
+    void (*on_delete)(struct controller *controller, const struct registry_object *object);
+    void (*on_synced)(struct controller *controller); /* everything was listed: open the queue */
+    bool (*is_idle)(const struct controller *controller); /* nothing left to do now */
+    void (*free)(struct controller *controller);
+};
+
+/* First member of each. */
+struct controller {
+    const struct controller_vtbl *vtbl;
+};
+
+/* Each: NULL and err when out of memory. */
+typedef struct controller *controller_new_fn(struct controller_env *env, struct ke_err *err);
+controller_new_fn endpoints_controller_new;
+controller_new_fn mirror_controller_new;
+controller_new_fn namespace_controller_new;
+controller_new_fn cluster_controller_new; /* the objects every cluster has */
+controller_new_fn node_controller_new;
+controller_new_fn garbage_controller_new;
+controller_new_fn event_controller_new; /* and the status of Ingresses */
+
+/* Why a Service has no ready endpoint; ctx: struct resource_store. Any thread: reads snapshots. */
+explain_provider_fn explain_no_endpoints;
+
+/* Moves the loop's work on: for tests, instead of controllers_start. */
+void controllers_begin(struct controllers *controllers);
+void controllers_turn(struct controllers *controllers, int timeout_ms);
+bool controllers_is_idle(const struct controllers *controllers);
+
+#endif
