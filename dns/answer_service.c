@@ -151,7 +151,8 @@ static bool same_label(const struct srv_writer *writer, unsigned i, struct ke_st
 {
     if (writer->done[i].label_len != label.len)
         return false;
-    return memcmp(writer->state->reply->ptr + writer->done[i].at + 1, label.ptr, label.len) == 0;
+    return label.len == 0 ||
+           memcmp(writer->state->reply->ptr + writer->done[i].at + 1, label.ptr, label.len) == 0;
 }
 
 static void write_label(struct dns_reply *reply, struct ke_str label)
