@@ -50,7 +50,10 @@ static uint64_t n_freed;
 static _Atomic uint64_t snap_epoch = 2;
 static _Atomic uint64_t n_pending; /* a hint, so that a quiescent state costs no lock */
 
-static _Thread_local struct snap_reader *this_reader;
+/* A thread's record lies in its own memory: registering cannot fail, and ends before the thread
+ * does. */
+static _Thread_local struct snap_reader reader_of_thread;
+static _Thread_local struct snap_reader *this_reader; /* NULL: not registered */
 static _Thread_local unsigned register_depth;
 static _Thread_local unsigned section_depth;
 
@@ -70,8 +73,7 @@ void ke_snap_thread_register(void)
 {
     if (register_depth++ > 0)
         return;
-    struct snap_reader *reader = ke_alloc(sizeof(*reader));
-    KE_ASSERT(reader != NULL); /* at thread start; a thread that cannot be known must not read */
+    struct snap_reader *reader = &reader_of_thread;
     atomic_store_explicit(&reader->seen, EPOCH_OFFLINE, memory_order_relaxed);
     (void)pthread_mutex_lock(&snap_lock);
     ke_list_append(&snap_readers, &reader->link);
@@ -90,7 +92,6 @@ void ke_snap_thread_unregister(void)
     (void)pthread_mutex_lock(&snap_lock);
     ke_list_remove(&reader->link);
     (void)pthread_mutex_unlock(&snap_lock);
-    free(reader);
     ke_snap_collect();
 }
 

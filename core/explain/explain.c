@@ -106,6 +106,7 @@ int64_t explain_walk_deadline_ns(const struct explain_walk *walk)
     return walk->deadline_ns;
 }
 
+KE_PRINTF(2, 0)
 static struct ke_str walk_vfmt(struct explain_walk *walk, const char *fmt, va_list ap)
 {
     va_list again;
