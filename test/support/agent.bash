@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# One agent for a bats file, in a network namespace of its own.
+#   agent_start [OPTION...]   sets AGENT_DIR, AGENT_NETNS, AGENT_PID, KUBECONFIG; fails when it is not ready in time
+#   agent_stop                ends it and takes the namespace and the folder away
+# Commands that talk to it over the network run inside: in_netns COMMAND...
+
+AGENT_ADDRESS=10.99.0.1
+
+in_netns() { ip netns exec "$AGENT_NETNS" "$@"; }
+
+# Repeats a command until it works; fails after SECONDS.
+await() { # SECONDS COMMAND...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || {
+            echo "in vain: $*" >&2
+            return 1
+        }
+        read -rt 0.05 <> <(:) || :
+    done
+}
+
+agent_is_ready() {
+    curl -sf --max-time 2 --unix-socket "$AGENT_DIR/run/kedge.sock" http://kedge/readyz
+}
+
+agent_start() {
+    AGENT_DIR=$(mktemp -d)
+    AGENT_NETNS=kedge-${AGENT_DIR##*.}
+    ip netns add "$AGENT_NETNS" || return
+    ip -n "$AGENT_NETNS" link set lo up
+    ip -n "$AGENT_NETNS" link add node0 type veth peer name node1
+    ip -n "$AGENT_NETNS" address add $AGENT_ADDRESS/24 dev node0
+    ip -n "$AGENT_NETNS" link set node0 up
+    ip -n "$AGENT_NETNS" link set node1 up
+    mkdir "$AGENT_DIR/data" "$AGENT_DIR/run"
+    export KUBECONFIG=$AGENT_DIR/kubeconfig
+    ip netns exec "$AGENT_NETNS" "$KEDGE" agent --data-dir "$AGENT_DIR/data" --run-dir "$AGENT_DIR/run" \
+        --node-name node-a --node-ip $AGENT_ADDRESS --api-listen $AGENT_ADDRESS:6443 \
+        --kubeconfig-out "$KUBECONFIG" "$@" >"$AGENT_DIR/log" 2>&1 3>&- &
+    AGENT_PID=$!
+    await 20 agent_is_ready || {
+        tail -n 50 "$AGENT_DIR/log" >&2
+        return 1
+    }
+    export AGENT_DIR AGENT_NETNS AGENT_PID
+}
+
+agent_stop() {
+    if [ -n "${AGENT_PID:-}" ]; then
+        kill "$AGENT_PID" 2>/dev/null
+        wait "$AGENT_PID" 2>/dev/null
+    fi
+    if [ -n "${AGENT_NETNS:-}" ]; then ip netns del "$AGENT_NETNS"; fi
+    if [ -n "${AGENT_DIR:-}" ]; then rm -rf "$AGENT_DIR"; fi
+}
