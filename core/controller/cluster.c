@@ -243,7 +243,7 @@ static void set_services(struct cluster_controller *self)
         ke_buf_add_c(&text, "}]");
         self->api_ports[i][text.len] = '\0';
     }
-    if (options->api_service_ip.family != KE_FAMILY_NONE)
+    if (options->api_service_ip.family != KE_FAMILY_NONE) {
         self->services[self->n_services++] =
             (struct own_service){ .ns = "default",
                                   .name = "kubernetes",
@@ -252,7 +252,8 @@ static void set_services(struct cluster_controller *self)
                                   .ip = options->api_service_ip,
                                   .ports = self->api_ports[0],
                                   .endpoint_ports = self->api_ports[1] };
-    if (options->has_dns)
+    }
+    if (options->has_dns) {
         self->services[self->n_services++] =
             (struct own_service){ .ns = "kube-system",
                                   .name = "kube-dns",
@@ -262,6 +263,7 @@ static void set_services(struct cluster_controller *self)
                                   .ip = options->cluster_dns,
                                   .ports = DNS_PORTS,
                                   .endpoint_ports = DNS_ENDPOINT_PORTS };
+    }
 }
 
 struct controller *cluster_controller_new(struct controller_env *env, struct ke_err *err)

@@ -78,7 +78,7 @@ static bool read_pods(struct inquiry *inquiry)
         return false;
     size_t n = list.items.n_objects;
     inquiry->pods = ke_arena_alloc_n(inquiry->arena, n + 1, sizeof(*inquiry->pods));
-    inquiry->matching = ke_arena_alloc_n(inquiry->arena, n + 1, sizeof(*inquiry->matching));
+    inquiry->matching = ke_arena_alloc_n(inquiry->arena, n + 1, sizeof(struct model_pod *));
     bool is_ok = inquiry->pods != NULL && inquiry->matching != NULL;
     for (size_t i = 0; is_ok && i < n; i++) {
         ke_auto_json *json = registry_object_parse(list.items.objects[i]);
@@ -99,10 +99,11 @@ static bool read_pods(struct inquiry *inquiry)
 static struct ke_str selector_text(const struct inquiry *inquiry)
 {
     ke_auto_buf text = KE_BUF_INIT(LIMIT_LABEL_SELECTOR_BYTES);
-    for (size_t i = 0; i < inquiry->service.n_selector; i++)
+    for (size_t i = 0; i < inquiry->service.n_selector; i++) {
         ke_buf_addf(&text, "%s%.*s=%.*s", i > 0 ? "," : "",
                     KE_STR_ARG(inquiry->service.selector[i].key),
                     KE_STR_ARG(inquiry->service.selector[i].value));
+    }
     return ke_arena_str(inquiry->arena, ke_buf_str(&text));
 }
 
@@ -196,10 +197,11 @@ static void explain_no_match(struct inquiry *inquiry)
     explain_hop_evidence(inquiry->walk, hop, "selector %.*s", KE_STR_ARG(selector));
     explain_hop_evidence(inquiry->walk, hop, "%zu pods in namespace %.*s, none with these labels",
                          inquiry->n_pods, KE_STR_ARG(meta->ns));
-    if (nearest != NULL)
+    if (nearest != NULL) {
         explain_hop_evidence(inquiry->walk, hop, "nearest: pod %.*s with %.*s",
                              KE_STR_ARG(nearest->meta.name),
                              KE_STR_ARG(labels_text(inquiry, nearest)));
+    }
     stop(inquiry, hop,
          ke_arena_fmt(inquiry->arena, "the selector %.*s of Service %.*s/%.*s matches no pod",
                       KE_STR_ARG(selector), KE_STR_ARG(meta->ns), KE_STR_ARG(meta->name)),
@@ -234,10 +236,11 @@ static void explain_not_ready(struct inquiry *inquiry)
 {
     const struct model_meta *meta = &inquiry->service.meta;
     struct explain_hop *hop = add_hop(inquiry);
-    for (size_t i = 0; i < inquiry->n_matching && i < EVIDENCE_MAX; i++)
+    for (size_t i = 0; i < inquiry->n_matching && i < EVIDENCE_MAX; i++) {
         explain_hop_evidence(inquiry->walk, hop, "pod %.*s: %.*s",
                              KE_STR_ARG(inquiry->matching[i]->meta.name),
                              KE_STR_ARG(why_not_ready(inquiry, inquiry->matching[i])));
+    }
     if (inquiry->n_matching > EVIDENCE_MAX)
         explain_hop_evidence(inquiry->walk, hop, "and %zu more",
                              inquiry->n_matching - EVIDENCE_MAX);
@@ -340,11 +343,12 @@ static size_t count_with_port(const struct inquiry *inquiry)
 {
     size_t n = 0;
     uint16_t number = 0;
-    for (size_t i = 0; i < inquiry->n_matching; i++)
+    for (size_t i = 0; i < inquiry->n_matching; i++) {
         n += inquiry->port == NULL ||
                      endpoints_find_port(inquiry->matching[i], inquiry->port, &number)
                  ? 1
                  : 0;
+    }
     return n;
 }
 

@@ -137,7 +137,7 @@ bool slice_index_apply(struct slice_index *index, const struct slices_wish *wish
 {
     const struct ke_list *found = NULL;
     size_t n = find_all(index, wish->ns, wish->name, &found);
-    cJSON **slices = ke_alloc_n(n + 1, sizeof(*slices));
+    cJSON **slices = ke_alloc_n(n + 1, sizeof(cJSON *));
     bool is_ok = slices != NULL;
     size_t i = 0;
     if (is_ok && n > 0) {

@@ -190,6 +190,7 @@ static struct ke_str make_name(const struct packing *packing)
 
 /* ---- packing */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the buffer writes into it */
 static struct ke_str endpoint_key(const cJSON *endpoint, char text[KEY_MAX])
 {
     struct ke_buf key = KE_BUF_FIXED(text, KEY_MAX);

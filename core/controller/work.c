@@ -133,11 +133,12 @@ void work_queue_add_after(struct work_queue *queue, struct ke_str key, int64_t d
     int64_t at_ns = ke_now_ns() + delay_ns;
     if (item == NULL) {
         item = item_new(queue, key);
-        if (item == NULL)
+        if (item == NULL) {
             ke_log(KE_LOG_ERROR, "controller.key_lost", KV_C("controller", queue->name),
                    KV_S("key", key));
-        else
+        } else {
             wait_until(item, at_ns);
+        }
         return;
     }
     if (item->state == ITEM_RUNNING) {

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many threads write at once: no address is given twice, no patch is lost. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/json.h"
+#include "core/base/thread.h"
+#include "test/support/resources.h"
+
+#define THREADS 8
+#define ROUNDS  20
+
+struct worker {
+    struct test_resources *r;
+    struct ke_thread thread;
+    int number;
+    atomic_int *n_failed;
+};
+
+/* cmocka's asserts belong to the test's own thread: workers count. */
+static void call(struct worker *worker, struct resource_request request, const char *body)
+{
+    struct ke_err err = KE_ERR_INIT;
+    enum ke_code rc = ke_json_parse(ke_str_c(body), &request.body, &err);
+    if (rc == KE_OK)
+        rc = resource_call(worker->r->store, &request, NULL, &err);
+    if (rc != KE_OK) {
+        fprintf(stderr, "%s\n", err.msg);
+        atomic_fetch_add(worker->n_failed, 1);
+    }
+}
+
+static void create_services(void *ctx)
+{
+    struct worker *worker = ctx;
+    for (int i = 0; i < ROUNDS; i++) {
+        char body[256];
+        snprintf(body, sizeof(body),
+                 "{\"metadata\":{\"name\":\"s%d-%d\"},\"spec\":{\"type\":\"NodePort\",\"ports\":[{"
+                 "\"port\":80}]}}",
+                 worker->number, i);
+        struct resource_request request = { .verb = RESOURCE_CREATE,
+                                            .kind = model_kind_by_id(MODEL_SERVICE),
+                                            .ns = KE_STR("default") };
+        if (i % 2 == 0) /* there are 100 ports only */
+            call(worker, request, body);
+    }
+}
+
+static void patch_one(void *ctx)
+{
+    struct worker *worker = ctx;
+    for (int i = 0; i < ROUNDS; i++) {
+        char body[256];
+        snprintf(body, sizeof(body), "{\"data\":{\"k%d-%d\":\"v\"}}", worker->number, i);
+        struct resource_request request = { .verb = RESOURCE_PATCH,
+                                            .patch = RESOURCE_PATCH_MERGE,
+                                            .kind = model_kind_by_id(MODEL_CONFIGMAP),
+                                            .ns = KE_STR("default"),
+                                            .name = KE_STR("a") };
+        struct ke_err err = KE_ERR_INIT;
+        enum ke_code rc = KE_CONFLICT;
+        /* A conflict is an answer when all five attempts met one; a client asks again. */
+        while (rc == KE_CONFLICT) {
+            rc = ke_json_parse(ke_str_c(body), &request.body, &err);
+            if (rc == KE_OK)
+                rc = resource_call(worker->r->store, &request, NULL, &err);
+        }
+        if (rc != KE_OK)
+            atomic_fetch_add(worker->n_failed, 1);
+    }
+}
+
+static void run_all(struct test_resources *r, ke_thread_fn *fn)
+{
+    struct worker workers[THREADS];
+    struct ke_err err = KE_ERR_INIT;
+    atomic_int n_failed;
+    atomic_init(&n_failed, 0);
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){ .r = r, .number = i, .n_failed = &n_failed };
+        assert_int_equal(ke_thread_start(&workers[i].thread, "worker", fn, &workers[i], &err),
+                         KE_OK);
+    }
+    for (int i = 0; i < THREADS; i++)
+        ke_thread_join(&workers[i].thread);
+    assert_int_equal(atomic_load(&n_failed), 0);
+}
+
+static int setup(void **state)
+{
+    struct test_resources *r = calloc(1, sizeof(*r));
+    assert_non_null(r);
+    test_resources_init(r, false);
+    *state = r;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    test_resources_deinit(*state);
+    free(*state);
+    return 0;
+}
+
+static void no_address_is_given_twice(void **state)
+{
+    struct test_resources *r = *state;
+    struct ke_err err = KE_ERR_INIT;
+    char ips[256] = { 0 };
+    char ports[100] = { 0 };
+    run_all(r, create_services);
+    struct resource_list_options options = { .ns = KE_STR("default") };
+    struct resource_list list = { .continue_token = NULL };
+    assert_int_equal(
+        resource_list(r->store, model_kind_by_id(MODEL_SERVICE), &options, &list, &err), KE_OK);
+    assert_int_equal(list.items.n_objects, THREADS * ROUNDS / 2);
+    for (size_t i = 0; i < list.items.n_objects; i++) {
+        ke_auto_json *json = registry_object_parse(list.items.objects[i]);
+        struct ke_ip ip;
+        assert_int_equal(ke_ip_parse(ke_json_path_str(json, "spec.clusterIP"), &ip, &err), KE_OK);
+        int64_t port =
+            ke_json_i64(cJSON_GetArrayItem(ke_json_path(json, "spec.ports"), 0), "nodePort", 0);
+        assert_int_equal(ips[ip.b[3]]++, 0);
+        assert_in_range(port, 30000, 30099);
+        assert_int_equal(ports[port - 30000]++, 0);
+    }
+    resource_list_free(&list);
+}
+
+static void no_patch_is_lost(void **state)
+{
+    struct test_resources *r = *state;
+    assert_int_equal(
+        test_create(r, MODEL_CONFIGMAP, "default", "{\"metadata\":{\"name\":\"a\"},\"data\":{}}"),
+        KE_OK);
+    run_all(r, patch_one);
+    assert_int_equal(test_merge(r, MODEL_CONFIGMAP, "default", "a", "{}"), KE_OK);
+    assert_int_equal(cJSON_GetArraySize(ke_json_get(r->object, "data")), THREADS * ROUNDS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(no_address_is_given_twice, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_patch_is_lost, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
