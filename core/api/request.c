@@ -56,6 +56,14 @@ void *api_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
     return request;
 }
 
+/* The work is done: answers. */
+static void end_wait(struct api_request *request)
+{
+    atomic_store(&request->wait, API_WAIT_NONE);
+    atomic_fetch_sub(&request->server->n_waiting, 1);
+    request->on_done(request);
+}
+
 static void refuse_body(struct api_request *request)
 {
     struct ke_err err;
@@ -121,8 +129,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
             api_dispatch(request);
         }
     } else if (atomic_load(&request->wait) == API_WAIT_DONE) {
-        atomic_store(&request->wait, API_WAIT_NONE);
-        request->on_done(request);
+        end_wait(request);
     }
     bool is_waiting = atomic_load(&request->wait) != API_WAIT_NONE;
     bool is_good = request->is_queued || is_waiting;
@@ -167,9 +174,16 @@ void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
 /* ---- waiting -----------------------------------------------------------------------------------
  */
 
+static void on_finished(struct api_waiter *waiter)
+{
+    struct api_request *request = KE_CONTAINER_OF(waiter, struct api_request, waiter);
+    MHD_resume_connection(request->mhd);
+}
+
 void api_request_start_wait(struct api_request *request, api_request_fn *on_done)
 {
     atomic_fetch_add(&request->server->n_waiting, 1);
+    request->waiter.run = on_finished;
     request->on_done = on_done;
     atomic_store(&request->wait, API_WAIT_NONE);
 }
@@ -177,23 +191,25 @@ void api_request_start_wait(struct api_request *request, api_request_fn *on_done
 void api_request_settle(struct api_request *request)
 {
     if (atomic_load(&request->wait) == API_WAIT_DONE) {
-        atomic_store(&request->wait, API_WAIT_NONE);
-        request->on_done(request);
+        end_wait(request);
         return;
     }
     MHD_suspend_connection(request->mhd);
     int expected = API_WAIT_NONE;
     if (!atomic_compare_exchange_strong(&request->wait, &expected, API_WAIT_SUSPENDED)) {
-        MHD_resume_connection(request->mhd); /* done meanwhile: the handler runs again */
+        api_shard_wake(request->shard, &request->waiter); /* done meanwhile */
     }
 }
 
+/*
+ * Through our own loop: libmicrohttpd has no descriptor for being woken in the epoll set of a
+ * daemon that does not listen, so resuming from another thread would wait for the next timer.
+ */
 void api_request_finish(struct api_request *request)
 {
-    struct api_server *server = request->server;
-    struct MHD_Connection *mhd = request->mhd;
+    struct api_shard *shard = request->shard;
+    struct api_waiter *waiter = &request->waiter;
     if (atomic_exchange(&request->wait, API_WAIT_DONE) == API_WAIT_SUSPENDED) {
-        MHD_resume_connection(mhd);
+        api_shard_wake(shard, waiter);
     }
-    atomic_fetch_sub(&server->n_waiting, 1);
 }

@@ -49,9 +49,10 @@ struct api_request {
     const struct ke_str *warnings;
     size_t n_warnings;
 
-    _Atomic int wait;        /* enum api_wait */
-    api_request_fn *on_done; /* on the loop, when the work is done */
-    void *work;              /* of the handler that waits */
+    _Atomic int wait;         /* enum api_wait */
+    struct api_waiter waiter; /* resumes it on the loop */
+    api_request_fn *on_done;  /* on the loop, when the work is done */
+    void *work;               /* of the handler that waits */
 };
 
 /* Header of the request; empty when absent. */
