@@ -826,12 +826,15 @@ static void writes_wait_for_their_commit_and_reads_do_not(void **state)
     }
     await_descriptors(f, 9); /* all wait, and answers still come */
     assert_int_equal(get(f, CONFIGMAPS "/w0"), 404);
+    int64_t resumed_ns = ke_now_ns();
     mem_registry_resume(f->registry);
     for (int i = 0; i < 8; i++) {
         ke_thread_join(&writers[i].thread);
         assert_int_equal(writers[i].status, 201);
         ke_buf_free(&writers[i].body);
     }
+    /* The loop is woken: no timer (the sweep's comes once a second) has to. */
+    assert_true(ke_now_ns() - resumed_ns < 900 * KE_MS);
 }
 
 /* ---- who asks ----------------------------------------------------------------------------------
