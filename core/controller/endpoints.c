@@ -21,13 +21,12 @@ struct pod_entry {
     struct label_entry *labels; /* one a label of the pod */
 };
 
-/* A Service with a selector. */
+/* A Service with a selector; one block of memory, the texts behind the pairs. */
 struct service_entry {
-    struct ke_str ns, name; /* in the arena */
-    struct ke_arena *arena;
-    struct model_pair *selector;
+    struct registry_object *object; /* a reference; its names are read from it */
+    struct label_entry by_first;    /* under the first pair of its selector */
     size_t n_selector;
-    struct label_entry by_first; /* under the first pair of its selector */
+    struct model_pair selector[];
 };
 
 struct endpoints_controller {
@@ -64,7 +63,7 @@ static void add_services_of(struct endpoints_controller *self, const struct mode
             const struct service_entry *service =
                 KE_CONTAINER_OF(it, struct label_entry, link)->owner;
             if (selector_matches(service->selector, service->n_selector, meta))
-                work_queue_add_name(self->queue, service->ns, service->name);
+                work_queue_add_name(self->queue, service->object->ns, service->object->name);
         }
     }
 }
@@ -175,42 +174,39 @@ static void service_entry_free(struct endpoints_controller *self, struct service
     if (entry == NULL)
         return;
     label_index_remove(self->service_index, &entry->by_first);
-    ke_arena_free(entry->arena);
+    registry_object_unref(entry->object);
     free(entry);
 }
 
-static bool read_selector(struct service_entry *entry, const cJSON *map)
+static struct ke_str keep_text(char **at, struct ke_str text)
 {
-    size_t n = (size_t)cJSON_GetArraySize(map);
-    entry->selector = ke_arena_alloc_n(entry->arena, n + 1, sizeof(*entry->selector));
-    if (entry->selector == NULL)
-        return false;
-    const cJSON *it;
-    cJSON_ArrayForEach(it, map) {
-        struct model_pair *pair = &entry->selector[entry->n_selector++];
-        pair->key = ke_arena_str(entry->arena, ke_str_c(it->string));
-        pair->value = ke_arena_str(entry->arena, ke_json_value_str(it));
-        if (pair->key.ptr == NULL || pair->value.ptr == NULL)
-            return false;
-    }
-    return true;
+    if (text.len > 0)
+        memcpy(*at, text.ptr, text.len);
+    struct ke_str kept = ke_str_of(*at, text.len);
+    *at += text.len;
+    return kept;
 }
 
 static struct service_entry *service_entry_new(const struct registry_object *object,
                                                const cJSON *selector)
 {
-    struct service_entry *entry = ke_alloc(sizeof(*entry));
+    size_t n = 0;
+    size_t n_bytes = 0;
+    const cJSON *it;
+    cJSON_ArrayForEach(it, selector) {
+        n_bytes += strlen(it->string) + ke_json_value_str(it).len;
+        n++;
+    }
+    struct service_entry *entry =
+        ke_alloc(sizeof(*entry) + n * sizeof(struct model_pair) + n_bytes);
     if (entry == NULL)
         return NULL;
-    entry->arena = ke_arena_new(VIEW_BYTES);
-    if (entry->arena != NULL) {
-        entry->ns = ke_arena_str(entry->arena, object->ns);
-        entry->name = ke_arena_str(entry->arena, object->name);
-    }
-    if (entry->ns.ptr == NULL || entry->name.ptr == NULL || !read_selector(entry, selector)) {
-        ke_arena_free(entry->arena);
-        free(entry);
-        return NULL;
+    char *text = (char *)&entry->selector[n];
+    entry->object = registry_object_ref(object);
+    cJSON_ArrayForEach(it, selector) {
+        struct model_pair *pair = &entry->selector[entry->n_selector++];
+        pair->key = keep_text(&text, ke_str_c(it->string));
+        pair->value = keep_text(&text, ke_json_value_str(it));
     }
     return entry;
 }
@@ -227,7 +223,7 @@ static void service_put(struct endpoints_controller *self, const struct registry
         return;
     struct service_entry *entry = json != NULL ? service_entry_new(object, selector) : NULL;
     if (entry == NULL ||
-        !label_index_add(self->service_index, entry->ns, &entry->selector[0], &entry->by_first,
+        !label_index_add(self->service_index, object->ns, &entry->selector[0], &entry->by_first,
                          entry) ||
         !ke_map_set(self->services, object->key, entry, NULL)) {
         ke_log(KE_LOG_ERROR, "controller.service_lost", KV_S("namespace", object->ns),
@@ -235,7 +231,7 @@ static void service_put(struct endpoints_controller *self, const struct registry
         service_entry_free(self, entry);
         return;
     }
-    work_queue_add_name(self->queue, entry->ns, entry->name);
+    work_queue_add_name(self->queue, entry->object->ns, entry->object->name);
 }
 
 /* ---- reconciling one Service */
@@ -418,7 +414,7 @@ static void add_all_services(struct endpoints_controller *self)
     void *value;
     while (ke_map_next(self->services, &pos, &key, &value)) {
         const struct service_entry *entry = value;
-        work_queue_add_name(self->queue, entry->ns, entry->name);
+        work_queue_add_name(self->queue, entry->object->ns, entry->object->name);
     }
 }
 

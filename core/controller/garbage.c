@@ -18,25 +18,21 @@
 #define ORPHAN        "orphan"
 #define FOREGROUND    "foregroundDeletion"
 #define JSON_MAX      (256U << 10)
-#define TEXTS_MAX     (1U << 20)
 #define OWNERS_MAX    64 /* references of one object that are looked at */
 #define LOOK_AGAIN_NS (50 * KE_MS)
 
 struct owner_ref {
-    struct ke_str uid, name;       /* in the arena */
+    struct ke_str uid, name;       /* behind the references, in the same block */
     const struct model_kind *kind; /* NULL: not one we know */
     bool is_blocking;
     struct label_entry by_uid;
 };
 
-/* An object with owners. */
+/* An object with owners: one block of memory, as there may be one for every slice. */
 struct dependent {
-    struct ke_arena *arena;
-    struct ke_str key; /* of the registry */
-    const struct model_kind *kind;
-    struct ke_str ns, name, uid;
-    struct owner_ref *owners;
+    struct registry_object *object; /* a reference; key, names and uid are read from it */
     size_t n_owners;
+    struct owner_ref owners[];
 };
 
 struct garbage_controller {
@@ -70,7 +66,7 @@ static void dependent_free(struct garbage_controller *self, struct dependent *de
         return;
     for (size_t i = 0; i < dependent->n_owners; i++)
         label_index_remove(self->by_owner, &dependent->owners[i].by_uid);
-    ke_arena_free(dependent->arena);
+    registry_object_unref(dependent->object);
     free(dependent);
 }
 
@@ -86,48 +82,51 @@ static const struct model_kind *ref_kind(const cJSON *ref)
     return model_kind_by_name(group, version, ke_json_str(ref, "kind"), NULL);
 }
 
-static bool read_owner(struct dependent *dependent, const cJSON *ref)
+static struct ke_str keep_text(char **at, struct ke_str text)
 {
-    struct owner_ref *owner = &dependent->owners[dependent->n_owners];
-    owner->uid = ke_arena_str(dependent->arena, ke_json_str(ref, "uid"));
-    owner->name = ke_arena_str(dependent->arena, ke_json_str(ref, "name"));
-    owner->kind = ref_kind(ref);
-    owner->is_blocking = ke_json_bool(ref, "blockOwnerDeletion", false);
-    dependent->n_owners++;
-    return owner->uid.ptr != NULL && owner->name.ptr != NULL;
+    if (text.len > 0)
+        memcpy(*at, text.ptr, text.len);
+    struct ke_str kept = ke_str_of(*at, text.len);
+    *at += text.len;
+    return kept;
 }
 
-static bool read_dependent(struct dependent *dependent, const struct registry_object *object,
-                           const cJSON *refs)
+/* NULL: out of memory. */
+static struct dependent *dependent_new(const struct registry_object *object, const cJSON *refs)
 {
-    struct ke_arena *arena = dependent->arena;
-    size_t n = (size_t)cJSON_GetArraySize(refs);
-    dependent->kind = object->kind;
-    dependent->key = ke_arena_str(arena, object->key);
-    dependent->ns = ke_arena_str(arena, object->ns);
-    dependent->name = ke_arena_str(arena, object->name);
-    dependent->uid = ke_arena_str(arena, object->uid);
-    dependent->owners =
-        ke_arena_alloc_n(arena, n < OWNERS_MAX ? n : OWNERS_MAX, sizeof(*dependent->owners));
-    if (dependent->owners == NULL || dependent->key.ptr == NULL || dependent->uid.ptr == NULL)
-        return false;
+    size_t n = 0;
+    size_t n_bytes = 0;
     const cJSON *ref;
     cJSON_ArrayForEach(ref, refs) {
-        if (dependent->n_owners < OWNERS_MAX && !read_owner(dependent, ref))
-            return false;
+        if (n == OWNERS_MAX)
+            break;
+        n_bytes += ke_json_str(ref, "uid").len + ke_json_str(ref, "name").len;
+        n++;
     }
-    return true;
+    struct dependent *dependent =
+        ke_alloc(sizeof(*dependent) + n * sizeof(struct owner_ref) + n_bytes);
+    if (dependent == NULL)
+        return NULL;
+    char *text = (char *)&dependent->owners[n];
+    dependent->object = registry_object_ref(object);
+    cJSON_ArrayForEach(ref, refs) {
+        if (dependent->n_owners == n)
+            break;
+        struct owner_ref *owner = &dependent->owners[dependent->n_owners++];
+        owner->uid = keep_text(&text, ke_json_str(ref, "uid"));
+        owner->name = keep_text(&text, ke_json_str(ref, "name"));
+        owner->kind = ref_kind(ref);
+        owner->is_blocking = ke_json_bool(ref, "blockOwnerDeletion", false);
+    }
+    return dependent;
 }
 
 /* False: out of memory. */
 static bool remember(struct garbage_controller *self, const struct registry_object *object,
                      const cJSON *refs)
 {
-    struct dependent *dependent = ke_alloc(sizeof(*dependent));
-    if (dependent == NULL)
-        return false;
-    dependent->arena = ke_arena_new(TEXTS_MAX);
-    bool is_ok = dependent->arena != NULL && read_dependent(dependent, object, refs);
+    struct dependent *dependent = dependent_new(object, refs);
+    bool is_ok = dependent != NULL;
     for (size_t i = 0; is_ok && i < dependent->n_owners; i++) {
         struct model_pair pair = uid_pair(dependent->owners[i].uid);
         is_ok = label_index_add(self->by_owner, KE_STR(""), &pair, &dependent->owners[i].by_uid,
@@ -154,7 +153,7 @@ static void add_dependents(struct garbage_controller *self, struct ke_str uid)
         return;
     KE_LIST_EACH(it, found) {
         const struct dependent *dependent = KE_CONTAINER_OF(it, struct label_entry, link)->owner;
-        work_queue_add(self->queue, dependent->key);
+        work_queue_add(self->queue, dependent->object->key);
     }
 }
 
@@ -199,11 +198,11 @@ static enum garbage_owner owner_state(const struct garbage_controller *self,
     /* A kind nobody serves here, or a namespaced owner of a cluster-wide object: not ours to judge.
      */
     if (owner->kind == NULL || owner->kind->is_computed || owner->kind->id == MODEL_EVENT ||
-        (owner->kind->is_namespaced && dependent->ns.len == 0))
+        (owner->kind->is_namespaced && dependent->object->ns.len == 0))
         return GARBAGE_OWNER_SOLID;
-    const struct registry_object *object =
-        watch_reflector_get(self->env->reflector, owner->kind->id,
-                            owner->kind->is_namespaced ? dependent->ns : KE_STR(""), owner->name);
+    const struct registry_object *object = watch_reflector_get(
+        self->env->reflector, owner->kind->id,
+        owner->kind->is_namespaced ? dependent->object->ns : KE_STR(""), owner->name);
     if (object == NULL || !ke_str_eq(object->uid, owner->uid))
         return GARBAGE_OWNER_ABSENT;
     return is_waiting(object) ? GARBAGE_OWNER_WAITING : GARBAGE_OWNER_SOLID;
@@ -319,7 +318,7 @@ static bool has_waiting_dependent(const struct garbage_controller *self, struct 
         return false;
     KE_LIST_EACH(it, found) {
         const struct dependent *dependent = KE_CONTAINER_OF(it, struct label_entry, link)->owner;
-        const struct registry_object *object = find_object(self, dependent->key);
+        const struct registry_object *object = find_object(self, dependent->object->key);
         if (object != NULL && is_waiting(object))
             return true;
     }
@@ -331,7 +330,7 @@ static void run_dependent(struct garbage_controller *self, struct work_item *ite
 {
     const struct dependent *dependent = ke_map_get(self->dependents, object->key);
     enum garbage_owner states[OWNERS_MAX];
-    if (dependent == NULL || !ke_str_eq(dependent->uid, object->uid))
+    if (dependent == NULL || !ke_str_eq(dependent->object->uid, object->uid))
         return;
     for (size_t i = 0; i < dependent->n_owners; i++)
         states[i] = owner_state(self, dependent, &dependent->owners[i]);
@@ -369,7 +368,7 @@ static void run_orphaning(struct garbage_controller *self, struct work_item *ite
     }
     KE_LIST_EACH(it, found) {
         const struct dependent *dependent = KE_CONTAINER_OF(it, struct label_entry, link)->owner;
-        const struct registry_object *its = find_object(self, dependent->key);
+        const struct registry_object *its = find_object(self, dependent->object->key);
         if (its != NULL)
             cut(item, its, dependent, NULL, object->uid);
     }
@@ -389,7 +388,7 @@ static void run_foreground(struct garbage_controller *self, struct work_item *it
             if (!owner->is_blocking)
                 continue;
             n_blocking++;
-            work_queue_add(self->queue, dependent->key);
+            work_queue_add(self->queue, dependent->object->key);
         }
     }
     if (n_blocking == 0)
@@ -421,7 +420,7 @@ static void add_owners(struct garbage_controller *self, const struct dependent *
         if (owner->kind == NULL)
             continue;
         ke_auto_buf key = KE_BUF_INIT(LIMIT_KEY_BYTES);
-        model_kind_key(owner->kind, owner->kind->is_namespaced ? dependent->ns : KE_STR(""),
+        model_kind_key(owner->kind, owner->kind->is_namespaced ? dependent->object->ns : KE_STR(""),
                        owner->name, &key);
         const struct registry_object *object =
             key.failed == KE_OK ? find_object(self, ke_buf_str(&key)) : NULL;

@@ -361,6 +361,53 @@ static bool pack_group(struct packing *packing)
     return is_ok;
 }
 
+/* ---- recycling: one that goes lends its name to one that comes, so nobody sees neither */
+
+static const cJSON *find_existing(const struct packing *packing, struct ke_str name)
+{
+    for (size_t i = 0; i < packing->n_bins; i++) {
+        if (ke_str_eq(ke_json_path_str(packing->bins[i].slice, "metadata.name"), name))
+            return packing->bins[i].slice;
+    }
+    return NULL;
+}
+
+static struct slices_change *find_created(const struct packing *packing, struct ke_str type)
+{
+    for (size_t i = 0; i < packing->plan->n_changes; i++) {
+        struct slices_change *it = &packing->plan->changes[i];
+        if (it->type == SLICES_CREATE && ke_str_eq(ke_json_str(it->object, "addressType"), type))
+            return it;
+    }
+    return NULL;
+}
+
+static bool recycle(struct packing *packing)
+{
+    struct slices_plan *plan = packing->plan;
+    for (size_t i = 0; i < plan->n_changes; i++) {
+        struct slices_change *gone = &plan->changes[i];
+        const cJSON *was = gone->type == SLICES_DELETE ? find_existing(packing, gone->name) : NULL;
+        struct slices_change *created =
+            was != NULL ? find_created(packing, ke_json_str(was, "addressType")) : NULL;
+        if (created == NULL)
+            continue;
+        if (!set_copy(created->object, "metadata", ke_json_get(was, "metadata")) ||
+            !set_metadata(packing->wish, ke_json_get_mut(created->object, "metadata")))
+            return false;
+        created->type = SLICES_UPDATE;
+        created->name = gone->name;
+        gone->name = (struct ke_str){ NULL, 0 }; /* needed no more */
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n_changes; i++) {
+        if (plan->changes[i].name.len > 0)
+            plan->changes[n++] = plan->changes[i];
+    }
+    plan->n_changes = n;
+    return true;
+}
+
 bool slices_plan_make(const struct slices_wish *wish, const cJSON *const *existing,
                       size_t n_existing, struct ke_arena *arena, struct slices_plan *out)
 {
@@ -378,6 +425,7 @@ bool slices_plan_make(const struct slices_wish *wish, const cJSON *const *existi
             is_ok = add_change(out, SLICES_DELETE, ke_json_path_str(existing[i], "metadata.name"),
                                NULL);
     }
+    is_ok = is_ok && recycle(&packing);
     for (size_t i = 0; packing.bins != NULL && i < n_existing; i++)
         cJSON_Delete(packing.bins[i].endpoints);
     free(packing.bins);

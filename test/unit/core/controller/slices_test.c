@@ -260,6 +260,27 @@ static void other_ports_are_other_slices(void **state)
     world_deinit(&world);
 }
 
+static void a_slice_that_goes_lends_its_name_to_one_that_comes(void **state)
+{
+    (void)state;
+    struct world world = { .n = 0 };
+    struct slices_wish wish;
+    wish_init(&wish);
+    assert_non_null(slices_wish_add_group(&wish, KE_FAMILY_IPV4, parse("[]")));
+    apply(&world, &wish);
+    char name[128];
+    snprintf(name, sizeof(name), "%.*s",
+             KE_STR_ARG(ke_json_path_str(world.slices[0], "metadata.name")));
+    wish_init(&wish);
+    add_endpoints(&wish, 80, 0, 1, -1);
+    apply(&world, &wish);
+    assert_int_equal(world.n, 1);
+    assert_int_equal(world.n_updated, 1);
+    assert_true(ke_str_eq_c(ke_json_path_str(world.slices[0], "metadata.name"), name));
+    check_whole(&world, 0, 1);
+    world_deinit(&world);
+}
+
 static void names_are_the_same_every_time(void **state)
 {
     (void)state;
@@ -327,6 +348,7 @@ int main(void)
         cmocka_unit_test(new_endpoints_use_room_before_new_slices),
         cmocka_unit_test(no_endpoint_leaves_one_empty_slice),
         cmocka_unit_test(other_ports_are_other_slices),
+        cmocka_unit_test(a_slice_that_goes_lends_its_name_to_one_that_comes),
         cmocka_unit_test(names_are_the_same_every_time),
         cmocka_unit_test(changed_labels_are_written),
         cmocka_unit_test(random_changes_lose_nothing),
