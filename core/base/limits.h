@@ -89,4 +89,10 @@
 #define LIMIT_INGRESS_DRAIN_MS     3000
 #define LIMIT_INGRESS_LINGER_MS    1000
 
+/* proxy */
+#define LIMIT_PROXY_RELAYS           256 /* connections to node ports from this node */
+#define LIMIT_PROXY_RELAY_CONNECT_MS 1000
+#define LIMIT_PROXY_ACCEPTS          16 /* a turn and node port */
+#define LIMIT_PROXY_RETRY_MS         30000
+
 #endif

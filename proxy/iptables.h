@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROXY_IPTABLES_H
+#define PROXY_IPTABLES_H
+/*
+ * The iptables applier: kube-proxy's chains and names through iptables-restore --noflush, only the
+ * chains of services that changed. Legacy or nft backend, as the host uses. One thread.
+ */
+#include "proxy/plan.h"
+
+struct ipt_applier;
+
+/* settings: borrowed. Errors: KE_NOMEM, KE_UNAVAILABLE (no iptables). */
+enum ke_code ipt_applier_new(const struct proxy_settings *settings, struct ipt_applier **out,
+                             struct ke_err *err) KE_MUST_CHECK;
+void ipt_applier_free(struct ipt_applier *ipt); /* rules stay */
+enum ke_code ipt_applier_load(struct ipt_applier *ipt, const struct proxy_plans *plans,
+                              struct ke_err *err) KE_MUST_CHECK;
+enum ke_code ipt_applier_change(struct ipt_applier *ipt, const struct proxy_change *changes,
+                                size_t n, struct ke_err *err) KE_MUST_CHECK;
+/* Removes our chains and the jumps to them, in all variants of iptables there are. */
+enum ke_code ipt_cleanup(struct ke_err *err) KE_MUST_CHECK;
+
+#endif
