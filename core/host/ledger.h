@@ -63,7 +63,7 @@ enum ke_code host_default_address(enum ke_family family, struct ke_ip *out,
 /* The addresses of all links that are up, at most max; how many is returned. */
 size_t host_addresses(struct ke_cidr *out, size_t max);
 /* Who holds a port: "nginx (pid 123)", appended; false: nobody found. proto KE_PROTO_TCP or UDP. An
- * unspecified address, asked for or held, meets every address. */
+ * unspecified address (or none), asked for or held, meets every address. */
 bool host_port_holder(enum ke_proto proto, const struct ke_endpoint *at, struct ke_buf *out);
 
 #endif

@@ -89,6 +89,8 @@ static bool is_any_ipv6(const struct ke_ip *ip)
 
 static bool addresses_meet(const struct ke_ip *held, const struct ke_ip *wanted)
 {
+    if (wanted->family == KE_FAMILY_NONE) /* every address of both families */
+        return true;
     if (is_any_ipv6(held) || is_any_ipv6(wanted)) /* [::] takes IPv4 too, unless told otherwise */
         return true;
     if (ke_ip_is_unspecified(held) || ke_ip_is_unspecified(wanted))

@@ -417,12 +417,16 @@ static void the_holder_of_a_port_is_named(void **state)
         { KE_PROTO_TCP, "::1", "127.0.0.1", false },
         { KE_PROTO_UDP, "127.0.0.1", "127.0.0.1", true },
         { KE_PROTO_UDP, "0.0.0.0", "::", true },
+        { KE_PROTO_TCP, "0.0.0.0", NULL, true }, /* no family: every address */
+        { KE_PROTO_TCP, "127.0.0.1", NULL, true },
     };
     char want[64];
     (void)snprintf(want, sizeof(want), "core_host_netns (pid %d)", (int)getpid());
     for (size_t i = 0; i < KE_ARRAY_LEN(cases); i++) {
         int fd = hold(cases[i].proto, cases[i].held, 5353);
-        struct ke_endpoint at = { .ip = ip(cases[i].asked), .port = 5353 };
+        struct ke_endpoint at = { .port = 5353 };
+        if (cases[i].asked != NULL)
+            at.ip = ip(cases[i].asked);
         ke_auto_buf holder = KE_BUF_INIT(300);
         assert_int_equal(host_port_holder(cases[i].proto, &at, &holder), cases[i].is_held);
         ke_buf_add_char(&holder, '\0');
