@@ -96,6 +96,12 @@ static bool is_ready_hook(void *ctx, struct ke_buf *out_why)
     return wire_is_ready(ctx, out_why);
 }
 
+static bool find_holder_hook(void *ctx, const struct ke_endpoint *at, struct ke_buf *out)
+{
+    (void)ctx;
+    return host_port_holder(KE_PROTO_TCP, at, out);
+}
+
 enum ke_code wire_start_api(struct wire *wire, struct ke_err *err)
 {
     const struct agent_options *options = wire->options;
@@ -106,11 +112,15 @@ enum ke_code wire_start_api(struct wire *wire, struct ke_err *err)
         .store = wire->store,
         .report = wire->report,
         .explain = wire->explain,
-        .hooks = { .ctx = wire, .is_ready = is_ready_hook, .print_status = wire_print_status },
+        .hooks = { .ctx = wire,
+                   .is_ready = is_ready_hook,
+                   .print_status = wire_print_status,
+                   .find_holder = find_holder_hook },
         .unix_path = socket.ptr,
         .tls = wire->api_tls,
         .listen = &options->api_listen.at,
         .n_listen = 1,
+        .monitor = options->metrics_listen.is_off ? NULL : &options->metrics_listen.at,
         .git_version = ke_str_c(KEDGE_KUBERNETES_VERSION),
         .n_service_cidrs = options->service_cidr.n,
         .node_port_min = options->node_port_range.min,

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "core/api/monitor.h"
 #include "core/api/server_impl.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
@@ -44,7 +45,8 @@ struct api_acceptor {
     size_t n_handshakes;
     pthread_mutex_t tls_lock; /* guards tls */
     struct tls_context *tls;
-    struct api_identity *root; /* of clients on the unix socket, shared by all of them */
+    struct api_monitor *monitor; /* NULL: none */
+    struct api_identity *root;   /* of clients on the unix socket, shared by all of them */
 };
 
 /* ---- handshakes --------------------------------------------------------------------------------
@@ -274,10 +276,8 @@ static int listen_at(const struct ke_endpoint *address)
     return fd;
 }
 
-static enum ke_code listen_tcp(struct api_acceptor *acceptor, const struct ke_endpoint *address,
-                               struct ke_err *err)
+int api_acceptor_listen_at(const struct ke_endpoint *address)
 {
-    char text[KE_IP_TEXT_MAX];
     struct ke_endpoint at = *address;
     int fd = -1;
     if (address->ip.family == KE_FAMILY_NONE) {
@@ -286,12 +286,31 @@ static enum ke_code listen_tcp(struct api_acceptor *acceptor, const struct ke_en
         fd = listen_at(&at);
         at.ip.family = KE_FAMILY_IPV4;
     }
-    if (fd < 0) {
-        fd = listen_at(&at);
+    return fd >= 0 ? fd : listen_at(&at);
+}
+
+static enum ke_code fail_listen(struct api_acceptor *acceptor, const struct ke_endpoint *address,
+                                int failed, struct ke_err *err)
+{
+    const struct api_hooks *hooks = &acceptor->server->options.hooks;
+    char memory[128];
+    char text[KE_IP_TEXT_MAX];
+    struct ke_buf holder = KE_BUF_FIXED(memory, sizeof(memory));
+    const char *where = address->ip.family == KE_FAMILY_NONE ? "*" : ke_ip_text(&address->ip, text);
+    if (failed == EADDRINUSE && hooks->find_holder != NULL &&
+        hooks->find_holder(hooks->ctx, address, &holder)) {
+        return ke_fail(err, KE_IO, "listen on %s port %u for the API: held by %.*s", where,
+                       address->port, KE_STR_ARG(ke_buf_str(&holder)));
     }
+    return ke_fail_errno(err, failed, "listen on %s port %u for the API", where, address->port);
+}
+
+static enum ke_code listen_tcp(struct api_acceptor *acceptor, const struct ke_endpoint *address,
+                               struct ke_err *err)
+{
+    int fd = api_acceptor_listen_at(address);
     if (fd < 0) {
-        return ke_fail_errno(err, errno, "listen on %s port %u for the API",
-                             ke_ip_text(&at.ip, text), at.port);
+        return fail_listen(acceptor, address, errno, err);
     }
     return add_listener(acceptor, fd, false, err);
 }
@@ -352,6 +371,9 @@ static enum ke_code listen_all(struct api_acceptor *acceptor, struct ke_err *err
     if (rc == KE_OK && options->unix_path != NULL) {
         rc = listen_unix(acceptor, options->unix_path, err);
     }
+    if (rc == KE_OK && options->monitor != NULL) {
+        rc = api_monitor_new(acceptor->server, acceptor->loop, &acceptor->monitor, err);
+    }
     return rc;
 }
 
@@ -403,6 +425,8 @@ enum ke_code api_acceptor_start(struct api_acceptor *acceptor, struct ke_err *er
 
 static void close_listeners(struct api_acceptor *acceptor)
 {
+    api_monitor_free(acceptor->monitor);
+    acceptor->monitor = NULL;
     for (size_t i = 0; i < acceptor->n_listeners; i++) {
         struct listener *listener = &acceptor->listeners[i];
         ke_loop_fd_del(listener->watch);

@@ -22,5 +22,7 @@ void api_acceptor_free(struct api_acceptor *acceptor);
 bool api_acceptor_address(const struct api_acceptor *acceptor, size_t i, struct ke_endpoint *out);
 /* For handshakes from now on. Any thread. tls is borrowed: a reference is taken. */
 void api_acceptor_set_tls(struct api_acceptor *acceptor, struct tls_context *tls);
+/* A socket that listens, or -1 with errno; no family: all addresses of both. */
+int api_acceptor_listen_at(const struct ke_endpoint *address);
 
 #endif

@@ -85,6 +85,16 @@ struct api_identity *api_identity_local_root(void)
     return KE_TAKE(identity);
 }
 
+struct api_identity *api_identity_monitoring(void)
+{
+    KE_AUTO(api_identity) *identity = identity_new(anonymous.name);
+    if (identity == NULL || !identity_add_group(identity, KE_STR("system:monitoring")) ||
+        !identity_add_group(identity, anonymous.groups[0])) {
+        return NULL;
+    }
+    return KE_TAKE(identity);
+}
+
 const struct api_user *api_identity_user(const struct api_identity *identity)
 {
     return &identity->user;
@@ -124,16 +134,27 @@ static bool is_public_path(struct ke_str path)
     return false;
 }
 
-bool api_authorize_default(void *ctx, const struct api_attributes *attributes)
+static bool is_in_group(const struct api_user *user, const char *group)
 {
-    (void)ctx;
-    for (size_t i = 0; i < attributes->user->n_groups; i++) {
-        if (ke_str_eq_c(attributes->user->groups[i], "system:masters")) {
+    for (size_t i = 0; i < user->n_groups; i++) {
+        if (ke_str_eq_c(user->groups[i], group)) {
             return true;
         }
     }
-    return !attributes->is_resource && ke_str_eq_c(attributes->verb, "get") &&
-           is_public_path(attributes->path);
+    return false;
+}
+
+bool api_authorize_default(void *ctx, const struct api_attributes *attributes)
+{
+    (void)ctx;
+    if (is_in_group(attributes->user, "system:masters")) {
+        return true;
+    }
+    if (attributes->is_resource || !ke_str_eq_c(attributes->verb, "get")) {
+        return false;
+    }
+    return is_public_path(attributes->path) || (ke_str_eq_c(attributes->path, "/metrics") &&
+                                                is_in_group(attributes->user, "system:monitoring"));
 }
 
 void api_forbidden_message(const struct api_attributes *a, struct ke_buf *out)

@@ -15,6 +15,8 @@ struct api_identity; /* shared: refcounted */
 struct api_identity *api_identity_from_peer(const struct tls_peer *peer);
 /* Root, by the credentials of a unix socket: system:admin in system:masters. */
 struct api_identity *api_identity_local_root(void);
+/* Who comes by the health listener: anonymous, and in system:monitoring. */
+struct api_identity *api_identity_monitoring(void);
 struct api_identity *api_identity_ref(struct api_identity *identity);
 void api_identity_free(struct api_identity *identity); /* drops a reference; NULL is fine */
 KE_AUTO_DEFINE(api_identity)

@@ -42,7 +42,7 @@ static enum ke_code copy_options(struct api_server *server, const struct api_opt
         is_copied = path.ptr != NULL;
     }
     struct ke_endpoint *listen =
-        ke_arena_alloc_n(server->arena, options->n_listen + 1, sizeof(*listen));
+        ke_arena_alloc_n(server->arena, options->n_listen + 2, sizeof(*listen));
     if (!is_copied || listen == NULL) {
         return ke_fail(err, KE_NOMEM, "API server");
     }
@@ -50,6 +50,10 @@ static enum ke_code copy_options(struct api_server *server, const struct api_opt
         memcpy(listen, options->listen, options->n_listen * sizeof(*listen));
     }
     own->listen = listen;
+    if (options->monitor != NULL) {
+        listen[options->n_listen] = *options->monitor;
+        own->monitor = &listen[options->n_listen];
+    }
     if (own->authorize == NULL) {
         own->authorize = api_authorize_default;
     }

@@ -52,8 +52,8 @@ struct api_attributes {
 };
 /* May it? On an API loop: must not block. */
 typedef bool api_authorize_fn(void *ctx, const struct api_attributes *attributes);
-/* The default: system:masters everything; everybody /healthz /livez /readyz /version; nothing else.
- */
+/* The default: system:masters everything; everybody /healthz /livez /readyz /version, and
+ * system:monitoring /metrics too; nothing else. */
 bool api_authorize_default(void *ctx, const struct api_attributes *attributes);
 
 /* What the server asks of the process around it. Called on API loops and must not block. */
@@ -63,6 +63,8 @@ struct api_hooks {
     bool (*is_ready)(void *ctx, struct ke_buf *out_why);
     /* JSON of /kedge/v1/status. NULL: 404. */
     void (*print_status)(void *ctx, struct ke_buf *out_json);
+    /* Who holds a TCP port, appended; false: nobody found. NULL: holders go unnamed. */
+    bool (*find_holder)(void *ctx, const struct ke_endpoint *at, struct ke_buf *out);
 };
 
 struct api_options {
@@ -77,6 +79,9 @@ struct api_options {
     struct tls_context *tls; /* of `listen`; ask for client certificates, ALPN http/1.1 */
     const struct ke_endpoint *listen; /* TCP with TLS; port 0: any; no family: all addresses */
     size_t n_listen;
+    /* Plain HTTP for /healthz /livez /readyz /metrics, to everybody who gets there; NULL: none. A
+     * port that is taken degrades the part "metrics" and is tried again. */
+    const struct ke_endpoint *monitor;
     unsigned n_loops; /* 0: two */
     /* Of /version: "v1.33.0+kedge.0.1.0"; git_commit and build_date may be empty. */
     struct ke_str git_version, git_commit, build_date;
