@@ -5,7 +5,6 @@
  * is produced piece by piece while the client reads. On the request's API loop.
  */
 #include <inttypes.h>
-#include <limits.h>
 #define ZLIB_CONST
 #include <zlib.h>
 
@@ -103,7 +102,7 @@ struct answer {
     struct ke_buf head; /* everything before the first item */
     struct ke_buf out;  /* encoded, not yet read */
     size_t out_at;
-    size_t next; /* item to encode */
+    size_t next; /* item to encode; spliced: segment to copy */
     bool is_head_out, is_tail_out;
     bool is_gzip, is_gzip_done;
     z_stream z;
@@ -203,30 +202,58 @@ static ssize_t read_answer(void *cls, uint64_t pos, char *buf, size_t max)
     return (ssize_t)n;
 }
 
-/* Head, items and tail where they lie. answer is given. */
+/* The segments of a spliced list: head, then "{" or ",{" and the rest of each item, then the tail.
+ * {NULL,0}: behind the last one. */
+static struct ke_str segment_at(const struct answer *answer, size_t i)
+{
+    size_t n = answer->list.items.n_objects;
+    if (i == 0) {
+        return ke_buf_str(&answer->head);
+    }
+    if (i > 2 * n) {
+        return i == 2 * n + 1 ? KE_STR("]}\n") : (struct ke_str){ NULL, 0 };
+    }
+    if (i % 2 == 1) {
+        return i == 1 ? KE_STR("{") : KE_STR(",{");
+    }
+    const struct registry_object *object = answer->list.items.objects[i / 2 - 1];
+    return ke_str_sub(object->json, object->head_len, object->json.len - object->head_len);
+}
+
+/* Copies from where the objects lie. (Not an I/O vector: libmicrohttpd 0.9.75 copies it into the
+ * connection's memory, and when it does not fit there, aborts.) */
+static ssize_t read_splice(void *cls, uint64_t pos, char *buf, size_t max)
+{
+    struct answer *answer = cls;
+    size_t len = 0;
+    (void)pos;
+    while (len < max) {
+        struct ke_str segment = segment_at(answer, answer->next);
+        if (segment.ptr == NULL) {
+            break;
+        }
+        size_t left = segment.len - answer->out_at;
+        size_t n = left < max - len ? left : max - len;
+        memcpy(buf + len, segment.ptr + answer->out_at, n);
+        len += n;
+        answer->out_at += n;
+        if (answer->out_at == segment.len) {
+            answer->out_at = 0;
+            answer->next++;
+        }
+    }
+    return len > 0 ? (ssize_t)len : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
 static struct MHD_Response *splice_response(struct answer *answer)
 {
-    static const char first[] = "{";
-    static const char other[] = ",{";
-    static const char tail[] = "]}\n";
-    size_t n = answer->list.items.n_objects;
-    if (n > (UINT_MAX - 2) / 2) {
-        return NULL;
+    uint64_t total = 0;
+    struct ke_str segment;
+    for (size_t i = 0; (segment = segment_at(answer, i)).ptr != NULL; i++) {
+        total += segment.len;
     }
-    ke_auto_ptr struct MHD_IoVec *vector = ke_alloc_n(2 * n + 2, sizeof(*vector));
-    if (vector == NULL) {
-        return NULL;
-    }
-    size_t at = 0;
-    vector[at++] = (struct MHD_IoVec){ answer->head.ptr, answer->head.len };
-    for (size_t i = 0; i < n; i++) {
-        const struct registry_object *object = answer->list.items.objects[i];
-        vector[at++] = i == 0 ? (struct MHD_IoVec){ first, 1 } : (struct MHD_IoVec){ other, 2 };
-        vector[at++] = (struct MHD_IoVec){ object->json.ptr + object->head_len,
-                                           object->json.len - object->head_len };
-    }
-    vector[at++] = (struct MHD_IoVec){ tail, sizeof(tail) - 1 };
-    return MHD_create_response_from_iovec(vector, (unsigned)at, answer_free, answer);
+    size_t block = total < PIECE_BYTES ? (size_t)total : PIECE_BYTES;
+    return MHD_create_response_from_callback(total, block, read_splice, answer, answer_free);
 }
 
 static struct MHD_Response *stream_response(struct answer *answer)

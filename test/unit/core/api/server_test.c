@@ -472,6 +472,29 @@ static void lists_splice_page_and_convert(void **state)
     assert_body_lacks(f, "\"data\"");
 }
 
+static void long_lists_come_whole_in_every_form(void **state)
+{
+    static const char *const forms[] = {
+        "application/json",
+        "application/json;as=Table;v=v1;g=meta.k8s.io",
+        "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+    };
+    struct fixture *f = *state;
+    for (int i = 0; i < 1500; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "c%d", i);
+        make_configmap(f, name, "1");
+    }
+    for (size_t i = 0; i < KE_ARRAY_LEN(forms); i++) {
+        struct ke_err err;
+        ke_auto_json *json = NULL;
+        assert_int_equal(call(f, "GET", CONFIGMAPS, forms[i], NULL), 200);
+        assert_int_equal(ke_json_parse(ke_buf_str(&f->body), &json, &err), KE_OK);
+        const char *member = i == 1 ? "rows" : "items";
+        assert_int_equal(cJSON_GetArraySize(ke_json_get(json, member)), 1500);
+    }
+}
+
 static void tables_have_columns_and_rows(void **state)
 {
     struct fixture *f = *state;
@@ -916,6 +939,7 @@ int main(void)
         CASE(objects_are_created_read_changed_and_deleted),
         CASE(refusals_read_as_upstreams),
         CASE(lists_splice_page_and_convert),
+        CASE(long_lists_come_whole_in_every_form),
         CASE(tables_have_columns_and_rows),
         CASE(other_versions_are_converted),
         CASE(collections_are_deleted_by_selector),
