@@ -50,6 +50,18 @@ static void block_signals(sigset_t *set)
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* Says so once, when it has become true. */
+static bool announce_ready(struct wire *wire, int64_t started_ns)
+{
+    char text[512];
+    struct ke_buf why = KE_BUF_FIXED(text, sizeof(text));
+    if (!wire_is_ready(wire, &why))
+        return false;
+    ke_log(KE_LOG_INFO, "agent.ready", KV_I("after_ms", (ke_now_ns() - started_ns) / KE_MS));
+    notify_manager("READY=1");
+    return true;
+}
+
 /* Runs until a signal says to stop. */
 static void wait_for_end(struct wire *wire, const sigset_t *set, int64_t started_ns)
 {
@@ -64,16 +76,10 @@ static void wait_for_end(struct wire *wire, const sigset_t *set, int64_t started
         }
         if (signo == SIGHUP)
             ke_log_reopen();
-        char text[512];
-        struct ke_buf why = KE_BUF_FIXED(text, sizeof(text));
-        if (!is_ready && wire_is_ready(wire, &why)) {
-            is_ready = true;
-            ke_log(KE_LOG_INFO, "agent.ready",
-                   KV_I("after_ms", (ke_now_ns() - started_ns) / KE_MS));
-            notify_manager("READY=1");
-        } else if (is_ready && signo < 0) {
+        if (!is_ready)
+            is_ready = announce_ready(wire, started_ns);
+        else if (signo < 0)
             wire_tick(wire);
-        }
     }
 }
 
@@ -106,7 +112,8 @@ int command_agent(int argc, char **argv)
     struct agent_options options;
     struct ke_err err = KE_ERR_INIT;
     bool help = false;
-    (void)mallopt(M_ARENA_MAX, 2); /* a small process with many threads: two arenas are enough */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread yet. Two arenas are enough. */
+    (void)mallopt(M_ARENA_MAX, 2);
     enum ke_code rc = agent_options_parse(argc, argv, &options, &help, &err);
     if (rc != KE_OK) {
         (void)fprintf(stderr, "kedge agent: %s\n", err.msg);

@@ -41,17 +41,15 @@ static enum ke_code parse_option(int argc, char **argv, int *i,
 }
 
 enum ke_code command_parse(int argc, char **argv, const struct command_option *options,
-                           size_t n_options, size_t max_rest, struct command_args *out,
-                           struct ke_err *err)
+                           size_t n_options, struct command_args *out, struct ke_err *err)
 {
-    *out = (struct command_args){ 0 };
-    KE_ASSERT(max_rest <= KE_ARRAY_LEN(out->rest));
+    KE_ASSERT(out->max_rest <= KE_ARRAY_LEN(out->rest));
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1] != '\0') {
             enum ke_code rc = parse_option(argc, argv, &i, options, n_options, err);
             if (rc != KE_OK)
                 return rc;
-        } else if (out->n_rest == max_rest) {
+        } else if (out->n_rest == out->max_rest) {
             return ke_fail(err, KE_INVALID, "unexpected argument \"%s\"", argv[i]);
         } else {
             out->rest[out->n_rest++] = argv[i];

@@ -40,11 +40,12 @@ struct command_option {
     bool *is_set;       /* may be NULL */
 };
 struct command_args {
+    size_t max_rest; /* set before: how many other arguments are allowed, at most 4 */
     const char *rest[4];
     size_t n_rest;
 };
 enum ke_code command_parse(int argc, char **argv, const struct command_option *options,
-                           size_t n_options, size_t max_rest, struct command_args *out,
+                           size_t n_options, struct command_args *out,
                            struct ke_err *err) KE_MUST_CHECK;
 /* Prints "kedge NAME: text" and the usage line; EXIT_USAGE. */
 int command_usage(const char *name, const struct ke_err *err);

@@ -8,9 +8,9 @@
 
 int command_completion(int argc, char **argv)
 {
-    struct command_args args = { 0 };
+    struct command_args args = { .max_rest = 1 };
     struct ke_err err = KE_ERR_INIT;
-    if (command_parse(argc, argv, NULL, 0, 1, &args, &err) != KE_OK)
+    if (command_parse(argc, argv, NULL, 0, &args, &err) != KE_OK)
         return command_usage("completion", &err);
     if (args.n_rest != 1 || strcmp(args.rest[0], "bash") != 0) {
         (void)ke_fail(&err, KE_INVALID, "the shell must be bash");

@@ -8,6 +8,11 @@
 #include "cmd/kedge/options.h"
 #include "core/base/limits.h"
 
+#define LISTEN_SHAPE ":PORT, ADDRESS:PORT or [ADDRESS]:PORT with a port from 1 to 65535"
+#define RESOLVERS_SHAPE                                                                            \
+    "must be addresses of resolvers, for example 192.168.1.1 or 192.168.1.1:5353 (several: with "  \
+    "commas)"
+
 static enum ke_code set_text(void *field, struct ke_str value, struct ke_err *err)
 {
     char **out = field;
@@ -136,9 +141,7 @@ enum ke_code option_parse_resolvers(void *field, struct ke_str value, struct ke_
         at->port = 53;
         if (ke_ip_parse(ke_str_trim(item), &at->ip, err) != KE_OK &&
             (ke_endpoint_parse(ke_str_trim(item), at, err) != KE_OK || at->port == 0))
-            return ke_fail(err, KE_INVALID,
-                           "must be addresses of resolvers, for example 192.168.1.1 or "
-                           "192.168.1.1:5353 (several: with commas)");
+            return ke_fail(err, KE_INVALID, RESOLVERS_SHAPE);
         list.n++;
     }
     *(struct endpoint_list *)field = list;
@@ -177,8 +180,7 @@ static bool parse_listen(struct ke_str value, struct listen_address *out)
 enum ke_code option_parse_fixed_listen(void *field, struct ke_str value, struct ke_err *err)
 {
     if (!parse_listen(value, field))
-        return ke_fail(err, KE_INVALID,
-                       "must be :PORT, ADDRESS:PORT or [ADDRESS]:PORT with a port from 1 to 65535");
+        return ke_fail(err, KE_INVALID, "must be " LISTEN_SHAPE);
     return KE_OK;
 }
 
@@ -189,9 +191,7 @@ enum ke_code option_parse_switchable_listen(void *field, struct ke_str value, st
         return KE_OK;
     }
     if (!parse_listen(value, field))
-        return ke_fail(err, KE_INVALID,
-                       "must be none, :PORT, ADDRESS:PORT or [ADDRESS]:PORT with a port from 1 to "
-                       "65535");
+        return ke_fail(err, KE_INVALID, "must be none, or " LISTEN_SHAPE);
     return KE_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "cmd/kedge/command.h"
 #include "cmd/kedge/manifest.h"
 #include "cmd/kedge/options.h"
+#include "cmd/kedge/plan_slices.h"
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
@@ -104,8 +105,10 @@ static enum ke_code fill_table(struct plan *plan, struct ke_err *err)
         if (!is_good)
             return ke_fail(err, KE_NOMEM, "out of memory or out of service addresses");
     }
-    endpoint_table_publish(plan->table, 1);
-    return KE_OK;
+    enum ke_code rc = plan_slices_put(&plan->objects, plan->table, err);
+    if (rc == KE_OK)
+        endpoint_table_publish(plan->table, 1);
+    return rc;
 }
 
 static enum ke_code print_ruleset(struct plan *plan, struct ke_buf *out, struct ke_err *err)

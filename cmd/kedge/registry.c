@@ -33,9 +33,9 @@ int command_registry(int argc, char **argv)
     struct command_option options[] = { { "--run-dir", &run_dir, NULL },
                                         { "--revision", &revision, NULL },
                                         { "--recursive", NULL, &is_recursive } };
-    struct command_args args = { 0 };
+    struct command_args args = { .max_rest = 2 };
     struct ke_err err = KE_ERR_INIT;
-    if (command_parse(argc, argv, options, KE_ARRAY_LEN(options), 2, &args, &err) != KE_OK)
+    if (command_parse(argc, argv, options, KE_ARRAY_LEN(options), &args, &err) != KE_OK)
         return command_usage("registry", &err);
     if (args.n_rest != 2)
         return fail_word("what to do and a PREFIX or KEY are needed");

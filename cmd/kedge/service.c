@@ -167,7 +167,8 @@ static pid_t read_pid(const struct service *service)
 
 static enum ke_code start_detached(const struct service *service, struct ke_err *err)
 {
-    static const char *const argv[] = { SERVICE_BINARY, "agent", "--config", SERVICE_CONFIG, NULL };
+    static const char config[] = SERVICE_CONFIG;
+    static const char *const argv[] = { SERVICE_BINARY, "agent", "--config", config, NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     pid_t pid = 0;

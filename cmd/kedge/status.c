@@ -58,6 +58,15 @@ static void print_certificates(const cJSON *list)
     }
 }
 
+static void print_counts(const char *part, const cJSON *counters, const char *first,
+                         const char *second)
+{
+    if (counters == NULL)
+        return;
+    (void)printf("%-14s%lld %s, %lld %s\n", part, (long long)ke_json_i64(counters, first, 0), first,
+                 (long long)ke_json_i64(counters, second, 0), second);
+}
+
 static void print_status(const cJSON *status)
 {
     const cJSON *registry = ke_json_get(status, "registry");
@@ -77,14 +86,8 @@ static void print_status(const cJSON *status)
                      (long long)ke_json_i64(proxy, "services", 0));
     print_list("drift", ke_json_get(proxy, "drift"));
     print_list("firewalls", ke_json_get(proxy, "foreign_firewalls"));
-    if (dns != NULL)
-        (void)printf("%-14s%lld queries, %lld forwarded\n", "dns",
-                     (long long)ke_json_i64(dns, "queries", 0),
-                     (long long)ke_json_i64(dns, "forwarded", 0));
-    if (ingress != NULL)
-        (void)printf("%-14s%lld routes, %lld requests\n", "ingress",
-                     (long long)ke_json_i64(ingress, "routes", 0),
-                     (long long)ke_json_i64(ingress, "requests", 0));
+    print_counts("dns", dns, "queries", "forwarded");
+    print_counts("ingress", ingress, "routes", "requests");
     (void)printf("%-14srevision %lld, %lld bytes written since start\n", "registry",
                  (long long)ke_json_i64(registry, "revision", 0),
                  (long long)ke_json_i64(registry, "bytes_written", 0));
@@ -97,9 +100,9 @@ int command_status(int argc, char **argv)
     const char *output = "";
     const struct command_option options[] = { { "--run-dir", &run_dir, NULL },
                                               { "-o", &output, NULL } };
-    struct command_args args = { 0 };
+    struct command_args args = { .max_rest = 0 };
     struct ke_err err = KE_ERR_INIT;
-    enum ke_code rc = command_parse(argc, argv, options, KE_ARRAY_LEN(options), 0, &args, &err);
+    enum ke_code rc = command_parse(argc, argv, options, KE_ARRAY_LEN(options), &args, &err);
     if (rc == KE_OK && output[0] != '\0' && strcmp(output, "json") != 0)
         rc = ke_fail(&err, KE_INVALID, "-o: \"%s\": must be json", output);
     if (rc != KE_OK)

@@ -73,9 +73,9 @@ int command_trace(int argc, char **argv)
     const struct command_option options[] = { { "--run-dir", &run_dir, NULL },
                                               { "--from", &from, NULL },
                                               { "-o", &output, NULL } };
-    struct command_args args = { 0 };
+    struct command_args args = { .max_rest = 1 };
     struct ke_err err = KE_ERR_INIT;
-    enum ke_code rc = command_parse(argc, argv, options, KE_ARRAY_LEN(options), 1, &args, &err);
+    enum ke_code rc = command_parse(argc, argv, options, KE_ARRAY_LEN(options), &args, &err);
     if (rc == KE_OK && args.n_rest != 1)
         rc = ke_fail(&err, KE_INVALID, "a TARGET is needed");
     if (rc == KE_OK && output[0] != '\0' && strcmp(output, "json") != 0)

@@ -83,7 +83,7 @@ int command_uninstall(int argc, char **argv)
 {
     bool keep_data = false;
     const struct command_option flags[] = { { "--keep-data", NULL, &keep_data } };
-    struct command_args args = { 0 };
+    struct command_args args = { .max_rest = 0 };
     struct agent_options options;
     struct ke_err err = KE_ERR_INIT;
     struct ke_err first = KE_ERR_INIT;
@@ -91,7 +91,7 @@ int command_uninstall(int argc, char **argv)
     char file[] = SERVICE_CONFIG;
     char *from_file[] = { flag, file };
     bool help = false;
-    if (command_parse(argc, argv, flags, KE_ARRAY_LEN(flags), 0, &args, &err) != KE_OK)
+    if (command_parse(argc, argv, flags, KE_ARRAY_LEN(flags), &args, &err) != KE_OK)
         return command_usage("uninstall", &err);
     if (geteuid() != 0) {
         (void)ke_fail(&err, KE_DENIED, "must be run as root");
