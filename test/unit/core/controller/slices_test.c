@@ -11,6 +11,7 @@
 
 #include "core/base/json.h"
 #include "core/controller/slices.h"
+#include "test/support/base/alloc.h"
 
 #define SLICES_MAX 64
 
@@ -338,6 +339,36 @@ static void random_changes_lose_nothing(void **state)
     world_deinit(&world);
 }
 
+/* One plan with every allocation failing once: false, and everything can still be freed. */
+static void memory_running_out_is_survived(void **state)
+{
+    (void)state;
+    struct world world = { .n = 0 };
+    struct slices_wish wish;
+    wish_init(&wish);
+    add_endpoints(&wish, 80, 0, 120, -1);
+    apply(&world, &wish);
+    wish_init(&wish);
+    add_endpoints(&wish, 80, 5, 130, 7);
+    add_endpoints(&wish, 81, 0, 3, -1);
+    for (size_t n = 1;; n++) {
+        KE_AUTO(ke_arena) *arena = ke_arena_new(1U << 20);
+        struct slices_plan plan = { .n_changes = 0 };
+        test_alloc_fail_at(n);
+        bool is_ok =
+            slices_plan_make(&wish, (const cJSON *const *)world.slices, world.n, arena, &plan);
+        bool has_failed = test_alloc_end();
+        slices_plan_deinit(&plan);
+        if (!has_failed) {
+            assert_true(is_ok);
+            break;
+        }
+        assert_false(is_ok);
+    }
+    slices_wish_deinit(&wish);
+    world_deinit(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +383,7 @@ int main(void)
         cmocka_unit_test(names_are_the_same_every_time),
         cmocka_unit_test(changed_labels_are_written),
         cmocka_unit_test(random_changes_lose_nothing),
+        cmocka_unit_test(memory_running_out_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

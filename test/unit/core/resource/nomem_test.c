@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation of every verb fails once: the answer is KE_NOMEM and nothing is half done. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/json.h"
+#include "test/support/base/alloc.h"
+#include "test/support/resources.h"
+
+#define ROUNDS_MAX 20000
+
+struct answer {
+    unsigned n;
+    enum ke_code code;
+};
+
+static void keep(void *ctx, const struct resource_reply *reply)
+{
+    struct answer *answer = ctx;
+    answer->n++;
+    answer->code = reply->code;
+}
+
+static int setup(void **state)
+{
+    struct test_resources *r = calloc(1, sizeof(*r));
+    assert_non_null(r);
+    test_resources_init(r, false);
+    *state = r;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    test_resources_deinit(*state);
+    free(*state);
+    return 0;
+}
+
+/* What to do before each round, so that the write meets the same state. */
+typedef void prepare_fn(struct test_resources *r);
+
+static void each_allocation(struct test_resources *r, const struct resource_request *request,
+                            const char *body, prepare_fn *prepare)
+{
+    for (size_t n = 1;; n++) {
+        struct ke_err err = KE_ERR_INIT;
+        struct answer answer = { .n = 0 };
+        struct resource_request copy = *request;
+        assert_true(n < ROUNDS_MAX);
+        prepare(r);
+        if (body != NULL)
+            assert_int_equal(ke_json_parse(ke_str_c(body), &copy.body, &err), KE_OK);
+        test_alloc_fail_at(n);
+        resource_submit(r->store, &copy, keep, &answer);
+        bool has_failed = test_alloc_end();
+        assert_int_equal(answer.n, 1);
+        if (!has_failed) {
+            assert_int_equal(answer.code, KE_OK);
+            return;
+        }
+        if (answer.code != KE_NOMEM && answer.code != KE_OK)
+            fail_msg("allocation %zu: %s", n, ke_code_name(answer.code));
+    }
+}
+
+static void no_service(struct test_resources *r)
+{
+    enum ke_code rc = test_remove(r, MODEL_SERVICE, "default", "s");
+    assert_true(rc == KE_OK || rc == KE_NOT_FOUND);
+}
+
+#define SERVICE                                                                                    \
+    "{\"metadata\":{\"name\":\"s\",\"finalizers\":[\"x.y/z\"]},\"spec\":{\"type\":\"NodePort\","   \
+    "\"selector\":{\"a\":\"b\"},\"ports\":[{\"port\":80}]}}"
+#define PLAIN                                                                                      \
+    "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":\"NodePort\",\"selector\":{\"a\":\"b\"},"   \
+    "\"ports\":[{\"port\":80}]}}"
+
+static void new_service(struct test_resources *r)
+{
+    no_service(r);
+    assert_int_equal(test_create(r, MODEL_SERVICE, "default", PLAIN), KE_OK);
+}
+
+/* One that a delete only marks: a fresh one each time. */
+static void held_service(struct test_resources *r)
+{
+    enum ke_code rc =
+        test_merge(r, MODEL_SERVICE, "default", "s", "{\"metadata\":{\"finalizers\":null}}");
+    assert_true(rc == KE_OK || rc == KE_NOT_FOUND);
+    no_service(r);
+    assert_int_equal(test_create(r, MODEL_SERVICE, "default", SERVICE), KE_OK);
+}
+
+static struct resource_request request_of(enum resource_verb verb, enum model_kind_id kind)
+{
+    return (struct resource_request){ .verb = verb,
+                                      .kind = model_kind_by_id(kind),
+                                      .ns = KE_STR("default"),
+                                      .name = verb != RESOURCE_CREATE ? KE_STR("s") : KE_STR(""),
+                                      .grace_period_s = -1 };
+}
+
+static void create_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_CREATE, MODEL_SERVICE);
+    each_allocation(r, &request, PLAIN, no_service);
+}
+
+static void update_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_UPDATE, MODEL_SERVICE);
+    each_allocation(r, &request,
+                    "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":\"LoadBalancer\","
+                    "\"externalTrafficPolicy\":\"Local\",\"ports\":[{\"port\":81}]}}",
+                    new_service);
+}
+
+static void patch_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_PATCH, MODEL_SERVICE);
+    request.patch = RESOURCE_PATCH_STRATEGIC;
+    each_allocation(r, &request,
+                    "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"ports\":[{\"name\":\"b\","
+                    "\"port\":80}]}}",
+                    new_service);
+}
+
+static void delete_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_DELETE, MODEL_SERVICE);
+    each_allocation(r, &request, NULL, held_service);
+    assert_int_equal(
+        test_merge(r, MODEL_SERVICE, "default", "s", "{\"metadata\":{\"finalizers\":null}}"),
+        KE_OK);
+    each_allocation(r, &request, NULL, new_service);
+}
+
+static void delete_collection_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_DELETE_COLLECTION, MODEL_SERVICE);
+    request.label_selector = KE_STR("!z");
+    each_allocation(r, &request, NULL, new_service);
+}
+
+static void nothing_is_lost_or_leaked_from_the_ranges(void **state)
+{
+    struct test_resources *r = *state;
+    create_survives(state);
+    no_service(r);
+    /* All addresses but network, broadcast, API and DNS are still to be had. */
+    for (int i = 0; i < 252; i++) {
+        char text[128];
+        snprintf(text, sizeof(text),
+                 "{\"metadata\":{\"name\":\"f%d\"},\"spec\":{\"ports\":[{\"port\":80}]}}", i);
+        if (test_create(r, MODEL_SERVICE, "default", text) != KE_OK)
+            fail_msg("%d: %s", i, r->message);
+    }
+}
+
+static void list_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct ke_err err = KE_ERR_INIT;
+    new_service(r);
+    for (size_t n = 1;; n++) {
+        struct resource_list list = { .continue_token = NULL };
+        struct resource_list_options options = { .limit = 1 };
+        test_alloc_fail_at(n);
+        enum ke_code rc =
+            resource_list(r->store, model_kind_by_id(MODEL_SERVICE), &options, &list, &err);
+        bool has_failed = test_alloc_end();
+        if (rc == KE_OK)
+            resource_list_free(&list);
+        if (!has_failed)
+            break;
+        assert_true(rc == KE_NOMEM || rc == KE_OK);
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(create_survives),
+        TEST(update_survives),
+        TEST(patch_survives),
+        TEST(delete_survives),
+        TEST(delete_collection_survives),
+        TEST(nothing_is_lost_or_leaked_from_the_ranges),
+        TEST(list_survives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
