@@ -44,10 +44,11 @@ static bool select_pods(struct putting *putting, struct endpoints_input *input)
         if (pod == NULL || !model_pod_decode(item->object, putting->arena, pod))
             return false;
         bool is_selected = ke_str_eq(pod->meta.ns, service->meta.ns);
-        for (size_t j = 0; j < service->n_selector && is_selected; j++)
-            is_selected = ke_str_eq(
-                model_pairs_get(pod->meta.labels, pod->meta.n_labels, service->selector[j].key),
-                service->selector[j].value);
+        for (size_t j = 0; j < service->n_selector && is_selected; j++) {
+            const struct model_pair *want = &service->selector[j];
+            struct ke_str have = model_pairs_get(pod->meta.labels, pod->meta.n_labels, want->key);
+            is_selected = ke_str_eq(have, want->value);
+        }
         if (is_selected)
             pods[input->n_pods++] = (struct endpoints_pod){ .pod = pod };
     }
