@@ -55,6 +55,7 @@ enum ke_code operation_fail_nomem(struct operation *op)
 
 enum ke_code operation_fail_err(struct operation *op, const struct ke_err *err)
 {
+    op->sys = err->sys;
     return operation_fail(op, err->code, "%s", err->msg);
 }
 

@@ -23,6 +23,7 @@ void operation_discard(struct operation *op)
 static void fill_failure(const struct operation *op, struct resource_reply *reply)
 {
     reply->err.code = reply->code;
+    reply->err.sys = op->sys;
     reply->message = op->message;
     snprintf(reply->err.msg, sizeof(reply->err.msg), "%.*s", KE_STR_ARG(op->message));
     reply->detail_name = op->detail_name;

@@ -48,6 +48,7 @@ struct operation {
     /* failure */
     struct model_issues issues;
     bool has_issues; /* they are the causes */
+    int sys;         /* errno behind the message: a full disk is told to clients */
     struct ke_str message;
     struct ke_str detail_name, detail_group, detail_kind;
     struct ke_str cause_reason, cause_message, cause_field;
