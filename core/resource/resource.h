@@ -70,7 +70,7 @@ struct resource_request {
     struct ke_str field_manager;
     /* delete */
     enum resource_propagation propagation;
-    int64_t grace_period_s; /* -1: the default of the kind */
+    int64_t grace_period_s; /* -1: the default of the kind (a client that says -1 means 1) */
     struct ke_str precondition_uid;
     struct ke_str precondition_rv;
     struct ke_str label_selector, field_selector; /* deletecollection */
