@@ -23,10 +23,12 @@ static void ask(void *ctx, struct bench_conn *conn, size_t i)
     struct fill *fill = ctx;
     unsigned number = fill->from + (unsigned)i;
     ke_buf_clear(&fill->body);
+    char name[32];
+    (void)snprintf(name, sizeof(name), "svc-%u", number);
     if (fill->is_slices)
         bench_slice_print(number, 0, &fill->body);
     else
-        bench_service_print(number, &fill->body);
+        bench_service_print(name, &fill->body);
     struct bench_request request = {
         .method = "POST",
         .path = fill->is_slices ? "/apis/discovery.k8s.io/v1/namespaces/" BENCH_NAMESPACE

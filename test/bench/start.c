@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -80,6 +81,8 @@ int main(int argc, char **argv)
     if (pid < 0)
         bench_fail("fork failed");
     if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG,
+                    SIGTERM); /* the agent does not outlive an interrupted bench */
         (void)execvp(argv[2], argv + 2);
         _exit(CHILD_127);
     }

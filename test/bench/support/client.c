@@ -245,8 +245,8 @@ void bench_conn_drop(struct bench_conn *conn, const struct bench_answer *answer)
 
 void bench_conn_request(struct bench_conn *conn, const struct bench_request *request)
 {
-    ke_buf_addf(&conn->out, "%s %s HTTP/1.1\r\nHost: kedge\r\nAccept: application/json\r\n",
-                request->method, request->path);
+    ke_buf_addf(&conn->out, "%s %s HTTP/1.1\r\nHost: %s\r\nAccept: application/json\r\n",
+                request->method, request->path, request->host != NULL ? request->host : "kedge");
     if (request->content_type != NULL)
         ke_buf_addf(&conn->out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
                     request->content_type, request->body.len);

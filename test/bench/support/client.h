@@ -55,6 +55,7 @@ void bench_conn_drop(struct bench_conn *conn, const struct bench_answer *answer)
 /* Appends a request; body may be empty. */
 struct bench_request {
     const char *method, *path, *content_type;
+    const char *host; /* NULL: kedge */
     struct ke_str body;
 };
 void bench_conn_request(struct bench_conn *conn, const struct bench_request *request);

@@ -8,13 +8,24 @@
 #define N_ENDPOINTS 3
 #define N_VARIANTS  16 /* addresses set aside for the last endpoint of a service */
 
-void bench_service_print(unsigned number, struct ke_buf *out)
+void bench_service_print(const char *name, struct ke_buf *out)
 {
     ke_buf_addf(out,
-                "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"svc-%u\","
-                "\"namespace\":\"" BENCH_NAMESPACE "\",\"labels\":{\"app\":\"svc-%u\"}},"
+                "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\","
+                "\"namespace\":\"" BENCH_NAMESPACE "\",\"labels\":{\"app\":\"%s\"}},"
                 "\"spec\":{\"ports\":[{\"name\":\"http\",\"port\":80,\"targetPort\":%d}]}}",
-                number, number, BENCH_PORT);
+                name, name, BENCH_PORT);
+}
+
+void bench_backend_print(const char *service, const char *ip, unsigned port, struct ke_buf *out)
+{
+    ke_buf_addf(out,
+                "{\"kind\":\"EndpointSlice\",\"apiVersion\":\"discovery.k8s.io/v1\","
+                "\"metadata\":{\"name\":\"%s-a\",\"namespace\":\"" BENCH_NAMESPACE "\","
+                "\"labels\":{\"kubernetes.io/service-name\":\"%s\"}},\"addressType\":\"IPv4\","
+                "\"ports\":[{\"name\":\"http\",\"protocol\":\"TCP\",\"port\":%u}],\"endpoints\":["
+                "{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true}}]}",
+                service, service, port, ip);
 }
 
 /* 10.128.0.0/9 holds sixteen addresses and more for each of 100,000 services. */

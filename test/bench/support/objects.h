@@ -7,8 +7,10 @@
 #define BENCH_NAMESPACE "bench"
 #define BENCH_PORT      8080
 
-/* svc-N: a service of one port without selector. */
-void bench_service_print(unsigned number, struct ke_buf *out);
+/* A service of one port without selector. */
+void bench_service_print(const char *name, struct ke_buf *out);
+/* Its slice of one endpoint. */
+void bench_backend_print(const char *service, const char *ip, unsigned port, struct ke_buf *out);
 /* svc-N's slice of three endpoints; variant changes the last one's address. */
 void bench_slice_print(unsigned number, unsigned variant, struct ke_buf *out);
 /* Address of that last endpoint. */

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The API: durable creates, gets and lists a second by 1, 16 and 64 connections over the local socket and TLS, idle
+# watches, and one event to all of them; the same of etcd, on the same disk, over a local socket and its own protocol.
+# shellcheck disable=SC2154 # lib.sh says what is set
+. "$(dirname "$0")/lib.sh"
+begin
+
+ms=${KEDGE_BENCH_MS:-2000}
+ulimit -n "$(ulimit -H -n)"
+# A server and a bench with 5,000 connections need as many descriptors.
+n_watches='1000'
+if [ "$(ulimit -n)" -ge 12000 ]; then n_watches='1000 5000'; fi
+
+agent_fresh() { # DATA-DIR: an agent with the namespace and nothing more
+    agent_start "$1"
+    run "$tool/bench_fill" "unix:$agent_socket" 0 0 || die 'no namespace'
+}
+
+target_of() { if [ "$1" = tls ]; then say "tls:$NODE_IP:6443"; else say "unix:$agent_socket"; fi; }
+
+for by in unix tls; do
+    agent_fresh "$disk/api-$by"
+    measure "${in_node[@]}" "$tool/bench_api" "$(target_of $by)" "$disk/api-$by/pki" $by "$ms"
+    agent_stop
+    for n in $n_watches; do
+        agent_fresh "$disk/watch-$by-$n"
+        measure "${in_node[@]}" "$tool/bench_watch" kedge "$(target_of $by)" "$disk/watch-$by-$n/pki" $by "$n" "$agent_pid"
+        agent_stop
+    done
+done
+
+etcd_start() {
+    local i
+    mkdir -p "$scratch/etcd"
+    rm -f "$scratch/etcd/localhost:2379"
+    # Its socket is made in the working directory.
+    (cd "$scratch/etcd" && exec "${in_node[@]}" etcd --data-dir "$disk/etcd-$1" --listen-client-urls unix://localhost:2379 \
+        --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 \
+        --initial-advertise-peer-urls http://127.0.0.1:2380 --initial-cluster default=http://127.0.0.1:2380 \
+        --logger zap --log-level error >"$scratch/etcd.log" 2>&1) &
+    etcd_pid=$!
+    pids+=("$etcd_pid")
+    for ((i = 0; i < 200; i++)); do
+        curl -s --unix-socket "$scratch/etcd/localhost:2379" http://etcd/health 2>/dev/null | grep -q true && return
+        sleep 0.1
+    done
+    die 'etcd did not start'
+}
+
+if command -v etcd >/dev/null; then
+    etcd=unix:$scratch/etcd/localhost:2379
+    etcd_start load
+    measure "$tool/bench_etcd" "$etcd" "$ms"
+    end_process "$etcd_pid"
+    for n in $n_watches; do
+        etcd_start "watch-$n"
+        measure "$tool/bench_watch" etcd "$etcd" - etcd "$n" "$etcd_pid"
+        end_process "$etcd_pid"
+    done
+fi
+
+for verb in create get list; do
+    for by in unix tls; do
+        for n in 1 16 64; do
+            what="${verb}s, $n clients, $by"
+            bound=''
+            if [ "$verb-$by-$n" = create-unix-64 ]; then bound='>= 0.5x'; fi
+            row "$what" "$(figure "${by}_${verb}_$n")" /s etcd "$(figure "etcd_${verb}_$n")" "$bound"
+        done
+    done
+done
+for n in $n_watches; do
+    for by in unix tls; do
+        bound=''
+        if [ "$n" = 5000 ]; then bound='<= 50'; fi
+        if [ "$n-$by" = 5000-tls ]; then bound='<= 250'; fi
+        row "memory of $n idle watches, $by" "$(figure "${by}_watches_$n")" MB etcd "$(figure "etcd_watches_$n")" "$bound"
+        row "a create until $n watches have it (p50), $by" "$(figure "${by}_fan_out_${n}_p50")" ms \
+            etcd "$(figure "etcd_fan_out_${n}_p50")"
+    done
+done
+end
