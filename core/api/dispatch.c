@@ -3,6 +3,7 @@
  * From head and body to the handler: what is asked, by whom, may they, and is it served. On the
  * request's API loop.
  */
+#include "core/api/impersonate.h"
 #include "core/api/server_impl.h"
 #include "core/base/limits.h"
 
@@ -44,6 +45,24 @@ static struct ke_str path_verb(struct ke_str method, struct ke_arena *arena)
     return ke_str_of(text, text != NULL ? method.len : 0);
 }
 
+void api_respond_forbidden(struct api_request *request, const struct api_attributes *asked)
+{
+    ke_auto_buf message = KE_BUF_INIT(LIMIT_HTTP_HEAD_BYTES);
+    api_forbidden_message(asked, &message);
+    struct api_status status = {
+        .http = 403,
+        .reason = "Forbidden",
+        .message = ke_buf_str(&message),
+        .details = API_DETAILS_EMPTY,
+    };
+    if (asked->is_resource) {
+        status.kind = asked->resource;
+        status.group = asked->group;
+        status.name = asked->name;
+    }
+    api_respond_status(request, &status);
+}
+
 static bool authorize(struct api_request *request)
 {
     struct api_server *server = request->server;
@@ -62,20 +81,7 @@ static bool authorize(struct api_request *request)
     if (server->options.authorize(server->options.authorize_ctx, &asked)) {
         return true;
     }
-    ke_auto_buf message = KE_BUF_INIT(LIMIT_HTTP_HEAD_BYTES);
-    api_forbidden_message(&asked, &message);
-    struct api_status status = {
-        .http = 403,
-        .reason = "Forbidden",
-        .message = ke_buf_str(&message),
-        .details = API_DETAILS_EMPTY,
-    };
-    if (target->is_resource) {
-        status.kind = target->resource;
-        status.group = target->group;
-        status.name = target->name;
-    }
-    api_respond_status(request, &status);
+    api_respond_forbidden(request, &asked);
     return false;
 }
 
@@ -204,7 +210,7 @@ void api_dispatch(struct api_request *request)
     bool is_resource = request->target.is_resource;
     request->verb =
         is_resource ? resource_verb(request) : path_verb(request->method, request->arena);
-    if (!authorize(request)) {
+    if (!api_impersonate(request) || !authorize(request)) {
         return;
     }
     if (is_resource) {

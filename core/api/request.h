@@ -77,6 +77,7 @@ void api_respond_status_text(struct api_request *request, unsigned http, uint32_
 void api_respond_error(struct api_request *request, enum ke_code code, const struct ke_err *err);
 /* The same with the fixed text of a code. */
 void api_respond_code(struct api_request *request, enum ke_code code, const char *message);
+void api_respond_forbidden(struct api_request *request, const struct api_attributes *asked);
 void api_respond_not_acceptable(struct api_request *request, enum api_negotiated why,
                                 const char *types);
 /* response is given; NULL closes the connection. */

@@ -775,6 +775,31 @@ static void a_client_that_leaves_its_watch_is_noticed(void **state)
     await_descriptors(f, 1);
 }
 
+static void masters_may_ask_as_somebody_else(void **state)
+{
+    struct fixture *f = *state;
+    struct reader r;
+    reader_open(&r, f, "/api/v1/namespaces/default/pods",
+                "Impersonate-User: jane\r\nConnection: close\r\n");
+    while (reader_more(&r)) {
+    }
+    assert_non_null(strstr(r.text, "HTTP/1.1 403"));
+    assert_non_null(strstr(r.text, "User \\\"jane\\\" cannot list resource \\\"pods\\\""));
+    close(r.fd);
+    reader_open(&r, f, "/api/v1/namespaces/default/pods",
+                "Impersonate-User: jane\r\nImpersonate-Group: system:masters\r\nConnection: "
+                "close\r\n");
+    while (reader_more(&r)) {
+    }
+    assert_non_null(strstr(r.text, "HTTP/1.1 200"));
+    close(r.fd);
+    reader_open(&r, f, "/version", "Impersonate-Uid: 7\r\nConnection: close\r\n");
+    while (reader_more(&r)) {
+    }
+    assert_non_null(strstr(r.text, "HTTP/1.1 400"));
+    close(r.fd);
+}
+
 static void stopping_ends_watches(void **state)
 {
     struct fixture *f = *state;
@@ -953,6 +978,7 @@ int main(void)
         CASE(watches_show_tables_too),
         CASE(registry_watches_show_keys),
         CASE(a_client_that_leaves_its_watch_is_noticed),
+        CASE(masters_may_ask_as_somebody_else),
         CASE(stopping_ends_watches),
         CASE(large_lists_are_gzipped_when_asked),
         CASE(writes_wait_for_their_commit_and_reads_do_not),
