@@ -124,9 +124,8 @@ static void respond_openapi_v3(struct api_request *request, struct ke_str rest)
 {
     const struct api_gv_docs *gv = NULL;
     struct ke_str group = { "", 0 };
-    if (ke_str_cut_prefix(&rest, KE_STR("api/"))) {
-        gv = api_docs_find_gv(&request->server->docs, group, rest);
-    } else if (ke_str_cut_prefix(&rest, KE_STR("apis/")) && ke_str_split(&rest, '/', &group)) {
+    if (ke_str_cut_prefix(&rest, KE_STR("api/")) ||
+        (ke_str_cut_prefix(&rest, KE_STR("apis/")) && ke_str_split(&rest, '/', &group))) {
         gv = api_docs_find_gv(&request->server->docs, group, rest);
     }
     if (gv == NULL) {

@@ -30,36 +30,54 @@ static void try_options(const struct api_query *query, struct ke_arena *arena, b
     (void)!api_write_options_parse(query, "PatchOptions", &write, &issues, &err);
 }
 
+static void try_path(struct ke_str path, struct ke_arena *arena)
+{
+    struct ke_err err;
+    struct api_target target;
+    if (api_target_parse(path, arena, &target, &err) != KE_OK) {
+        return;
+    }
+    KE_ASSERT(target.path.len <= path.len);
+    KE_ASSERT(!target.is_resource || target.resource.len > 0);
+    KE_ASSERT(target.subresource.len == 0 || target.name.len > 0);
+}
+
+static void try_query(struct ke_str text, struct ke_arena *arena)
+{
+    struct ke_err err;
+    struct api_query query;
+    if (api_query_parse(text, arena, &query, &err) != KE_OK) {
+        return;
+    }
+    KE_ASSERT(query.n_params <= API_MAX_QUERY);
+    try_options(&query, arena, false);
+    try_options(&query, arena, true);
+}
+
+static void try_accept(struct ke_str text)
+{
+    struct api_accept accept;
+    if (api_negotiate(text, API_FORM_PLAIN | API_FORM_TABLE, &accept) == API_NEGOTIATED) {
+        KE_ASSERT(accept.form == API_FORM_PLAIN || accept.form == API_FORM_TABLE);
+        KE_ASSERT(accept.version != NULL);
+    }
+    (void)api_accepts_gzip(text);
+    (void)api_accepts(text, "application/json");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ke_str rest = ke_str_of((const char *)data, size);
     struct ke_str path = { "", 0 };
-    struct ke_str query_text = { "", 0 };
-    struct ke_err err;
-    struct api_target target;
-    struct api_query query;
-    struct api_accept accept;
+    struct ke_str query = { "", 0 };
     KE_AUTO(ke_arena) *arena = ke_arena_new(8U << 20);
     if (arena == NULL) {
         return 0;
     }
     (void)ke_str_split(&rest, '\n', &path);
-    (void)ke_str_split(&rest, '\n', &query_text);
-    if (api_target_parse(path, arena, &target, &err) == KE_OK) {
-        KE_ASSERT(target.path.len <= path.len);
-        KE_ASSERT(!target.is_resource || target.resource.len > 0);
-        KE_ASSERT(target.subresource.len == 0 || target.name.len > 0);
-    }
-    if (api_query_parse(query_text, arena, &query, &err) == KE_OK) {
-        KE_ASSERT(query.n_params <= API_MAX_QUERY);
-        try_options(&query, arena, false);
-        try_options(&query, arena, true);
-    }
-    if (api_negotiate(rest, API_FORM_PLAIN | API_FORM_TABLE, &accept) == API_NEGOTIATED) {
-        KE_ASSERT(accept.form == API_FORM_PLAIN || accept.form == API_FORM_TABLE);
-        KE_ASSERT(accept.version != NULL);
-    }
-    (void)api_accepts_gzip(rest);
-    (void)api_accepts(rest, "application/json");
+    (void)ke_str_split(&rest, '\n', &query);
+    try_path(path, arena);
+    try_query(query, arena);
+    try_accept(rest);
     return 0;
 }
