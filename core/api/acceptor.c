@@ -132,6 +132,19 @@ static void on_expiry(void *ctx)
     }
 }
 
+/*
+ * Clients that only connect may not keep others out: when there are too many, or they hold half of
+ * the descriptors, the one that has taken longest goes. An honest handshake is over long before.
+ */
+static void make_room(struct api_acceptor *acceptor)
+{
+    size_t max = acceptor->server->fd_budget / 6;
+    max = max < MAX_HANDSHAKES ? max : MAX_HANDSHAKES;
+    while (acceptor->n_handshakes > 0 && acceptor->n_handshakes >= max) {
+        handshake_free(KE_CONTAINER_OF(acceptor->handshakes.next, struct handshake, link));
+    }
+}
+
 /* fd is given; its descriptors are taken from the budget. */
 static bool handshake_begin(struct api_acceptor *acceptor, int fd)
 {
@@ -187,14 +200,15 @@ static void take_client(struct listener *listener, int fd)
 {
     struct api_acceptor *acceptor = listener->acceptor;
     unsigned n_fds = listener->is_unix ? 1 : 3;
-    if (!api_server_take_fds(acceptor->server, n_fds)) {
+    if (!listener->is_unix) {
+        make_room(acceptor);
+    }
+    if (!api_server_take_fds(acceptor->server, n_fds, listener->is_unix ? 0 : API_LOCAL_FDS)) {
         ke_log(KE_LOG_WARN, "api.connection_refused", KV_U("limit", acceptor->server->fd_budget));
         close(fd);
         return;
     }
-    bool is_taken = listener->is_unix
-                        ? take_unix(acceptor, fd)
-                        : acceptor->n_handshakes < MAX_HANDSHAKES && handshake_begin(acceptor, fd);
+    bool is_taken = listener->is_unix ? take_unix(acceptor, fd) : handshake_begin(acceptor, fd);
     if (!is_taken) {
         api_server_give_fds(acceptor->server, n_fds);
         close(fd);

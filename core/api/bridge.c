@@ -11,10 +11,13 @@
 #include <unistd.h>
 
 #include "core/api/server_impl.h"
+#include "core/base/clock.h"
 #include "core/base/mem.h"
 
 /* Records moved a turn and direction, so that one client does not keep the loop. */
 #define TURN_RECORDS 8
+
+#define BRIDGE_FDS   2 /* the client and our end of the pair */
 
 struct pending {
     char *ptr; /* NULL: nothing waits */
@@ -32,10 +35,12 @@ struct api_bridge {
     struct pending down; /* to the client: the very bytes tls_write must be offered again */
     bool read_wants_write, write_wants_read;
     bool is_draining; /* libmicrohttpd has closed: only `down` is left to do */
+    int64_t moved_ns; /* when the client last took something */
 };
 
 static void bridge_free(struct api_bridge *bridge)
 {
+    api_server_give_fds(bridge->shard->server, BRIDGE_FDS);
     ke_loop_fd_del(bridge->net_watch);
     ke_loop_fd_del(bridge->pair_watch);
     tls_session_free(bridge->session);
@@ -141,6 +146,9 @@ static bool push_down(struct api_bridge *bridge, const char *ptr, size_t len)
         }
         at += (size_t)n;
     }
+    if (at > 0) {
+        bridge->moved_ns = ke_now_ns();
+    }
     if (at == len) {
         if (bridge->down.ptr != NULL) {
             pending_done(&bridge->down);
@@ -172,6 +180,7 @@ static bool pump_down(struct api_bridge *bridge)
         }
         if (n <= 0) {
             bridge->is_draining = true;
+            api_shard_arm_sweep(bridge->shard);
             break;
         }
         if (!push_down(bridge, scratch, (size_t)n)) {
@@ -240,10 +249,12 @@ int api_bridge_open(struct api_shard *shard, int fd, struct tls_session *session
         free(bridge);
         tls_session_free(session);
         close(fd);
+        api_server_give_fds(shard->server, BRIDGE_FDS);
         return -1;
     }
     *bridge = (struct api_bridge){
         .shard = shard,
+        .moved_ns = ke_now_ns(),
         .session = session,
         .net_fd = fd,
         .pair_fd = pair[0],
@@ -259,6 +270,24 @@ int api_bridge_open(struct api_shard *shard, int fd, struct tls_session *session
         return -1;
     }
     return pair[1];
+}
+
+bool api_bridges_sweep(struct api_shard *shard, int64_t now_ns)
+{
+    bool is_any = false;
+    KE_LIST_EACH_SAFE(it, next, &shard->bridges)
+    {
+        struct api_bridge *bridge = KE_CONTAINER_OF(it, struct api_bridge, link);
+        if (!bridge->is_draining) {
+            continue;
+        }
+        if (now_ns - bridge->moved_ns >= API_STALL_MS * KE_MS) {
+            bridge_free(bridge);
+        } else {
+            is_any = true;
+        }
+    }
+    return is_any;
 }
 
 void api_bridge_close_all(struct api_shard *shard)

@@ -48,7 +48,7 @@ static void wait_for_retry(struct api_monitor *monitor)
 
 static void take_client(struct api_monitor *monitor, int fd)
 {
-    if (!api_server_take_fds(monitor->server, 1)) {
+    if (!api_server_take_fds(monitor->server, 1, API_LOCAL_FDS)) {
         close(fd);
         return;
     }

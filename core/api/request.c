@@ -22,8 +22,12 @@ struct ke_str api_request_header(const struct api_request *request, const char *
     return ke_str_c(MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name));
 }
 
-static void request_free(struct api_request *request)
+void api_request_free(struct api_request *request)
 {
+    if (request == NULL) {
+        return;
+    }
+    request->conn->request = NULL;
     ke_buf_free(&request->body);
     ke_arena_free(request->arena);
     free(request);
@@ -41,6 +45,7 @@ void *api_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
     request->server = shard->server;
     request->shard = shard;
     request->conn = conn;
+    conn->request = request;
     request->mhd = mhd;
     request->body.max = LIMIT_REQUEST_BODY_BYTES;
     request->started_ns = ke_now_ns();
@@ -49,7 +54,7 @@ void *api_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
         request->uri = ke_arena_str(request->arena, ke_str_c(uri));
     }
     if (request->uri.ptr == NULL) {
-        request_free(request);
+        api_request_free(request);
         return NULL;
     }
     api_conn_begin_request(conn);
@@ -135,7 +140,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
     bool is_good = request->is_queued || is_waiting;
     if (request->is_over) {
         ke_metric_add(request->server->requests_read, 1);
-        request_free(request);
+        api_request_free(request);
         *req_cls = NULL;
     }
     return is_good ? MHD_YES : MHD_NO;
@@ -167,7 +172,7 @@ void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
     if (why == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         count_request(request);
     }
-    request_free(request);
+    api_request_free(request);
     *req_cls = NULL;
 }
 

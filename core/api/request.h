@@ -94,6 +94,9 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
 void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
                       enum MHD_RequestTerminationCode why);
 
+/* NULL is fine. Its connection knows it no more. */
+void api_request_free(struct api_request *request);
+
 /* Behind the head and body: who, what, and the handler. */
 void api_dispatch(struct api_request *request);
 

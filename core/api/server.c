@@ -231,10 +231,10 @@ unsigned api_server_connection_limit(const struct api_server *server)
     return server->fd_budget;
 }
 
-bool api_server_take_fds(struct api_server *server, unsigned n)
+bool api_server_take_fds(struct api_server *server, unsigned n, unsigned n_left)
 {
     unsigned used = atomic_fetch_add(&server->fds_used, n) + n;
-    if (used > server->fd_budget) {
+    if (used + n_left > server->fd_budget) {
         atomic_fetch_sub(&server->fds_used, n);
         return false;
     }

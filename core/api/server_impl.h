@@ -15,7 +15,8 @@
 
 #define API_MAX_LOOPS  8
 #define API_MAX_LISTEN 8
-#define API_MAX_JOBS   4 /* traces at a time */
+#define API_MAX_JOBS   4  /* traces at a time */
+#define API_LOCAL_FDS  32 /* of the budget, for clients of the unix socket alone */
 
 struct api_acceptor; /* core/api/acceptor.h */
 
@@ -46,8 +47,8 @@ struct api_server {
     struct ke_metric *latency_read, *latency_write;
 };
 
-/* Takes n descriptors of the budget; false: full. */
-bool api_server_take_fds(struct api_server *server, unsigned n);
+/* Takes n descriptors of the budget when n_left are free after it; false: full. */
+bool api_server_take_fds(struct api_server *server, unsigned n, unsigned n_left);
 void api_server_give_fds(struct api_server *server, unsigned n);
 struct api_shard *api_server_pick_shard(struct api_server *server);
 

@@ -12,14 +12,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/api/request.h"
 #include "core/api/server_impl.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "core/base/snap.h"
 
-#define SWEEP_NS (1 * KE_S)
-#define END_NS   (15 * KE_S) /* longer than any trace takes */
+#define SWEEP_NS     (1 * KE_S)
+#define END_NS       (15 * KE_S) /* longer than any trace takes */
+#define END_WATCH_NS (500 * KE_MS)
 
 /* libmicrohttpd hands an address through; ours carries the connection it belongs to. */
 static struct sockaddr_in6 fake_address(struct api_conn *conn)
@@ -42,6 +44,8 @@ static void conn_free(struct api_conn *conn)
 {
     api_server_give_fds(conn->shard->server, conn->n_fds);
     ke_list_remove(&conn->link);
+    /* libmicrohttpd does not tell of the end of a request whose first line it could not parse. */
+    api_request_free(conn->request);
     api_identity_free(conn->identity);
     free(conn);
 }
@@ -94,11 +98,12 @@ void api_shard_wake(struct api_shard *shard, struct api_waiter *waiter)
         waiter->is_woken = true;
         ke_list_append(&shard->woken, &waiter->link);
     }
-    pthread_mutex_unlock(&shard->wake_lock);
     if (is_first) {
+        /* Under the lock: once the loop has run the waiter, the shard may be taken apart. */
         const uint64_t one = 1;
         (void)!write(shard->wake_fd, &one, sizeof(one));
     }
+    pthread_mutex_unlock(&shard->wake_lock);
 }
 
 void api_shard_forget(struct api_shard *shard, struct api_waiter *waiter)
@@ -175,9 +180,7 @@ static void newcomer_add(void *ctx)
     }
     bool is_tls = newcomer->session != NULL;
     *conn = (struct api_conn){
-        .shard = shard,
-        .identity = newcomer->identity,
-        .n_fds = is_tls ? 3 : 1,
+        .shard = shard, .identity = newcomer->identity, .n_fds = 1, /* the bridge has the others */
     };
     api_conn_begin_request(conn);
     conn->fd = is_tls ? api_bridge_open(shard, newcomer->fd, newcomer->session) : newcomer->fd;
@@ -218,7 +221,7 @@ void api_shard_give(struct api_shard *shard, int fd, struct tls_session *session
 /* ---- the loop ----------------------------------------------------------------------------------
  */
 
-static void arm_sweep(struct api_shard *shard)
+void api_shard_arm_sweep(struct api_shard *shard)
 {
     if (!shard->is_sweeping) {
         shard->is_sweeping = true;
@@ -229,7 +232,7 @@ static void arm_sweep(struct api_shard *shard)
 void api_conn_begin_request(struct api_conn *conn)
 {
     conn->deadline_ns = ke_now_ns() + API_SLOW_REQUEST_MS * KE_MS;
-    arm_sweep(conn->shard);
+    api_shard_arm_sweep(conn->shard);
 }
 
 void api_conn_end_request(struct api_conn *conn)
@@ -237,7 +240,8 @@ void api_conn_end_request(struct api_conn *conn)
     conn->deadline_ns = 0;
 }
 
-/* Cuts off clients that take too long over a request: libmicrohttpd only knows silence. */
+/* Cuts off clients that take too long over a request (libmicrohttpd only knows silence), or take
+ * nothing of an answer. */
 static void on_sweep(void *ctx)
 {
     struct api_shard *shard = ctx;
@@ -255,8 +259,9 @@ static void on_sweep(void *ctx)
             (void)shutdown(conn->fd, SHUT_RDWR);
         }
     }
+    is_any |= api_bridges_sweep(shard, now_ns);
     if (is_any) {
-        arm_sweep(shard);
+        api_shard_arm_sweep(shard);
     }
 }
 
@@ -275,9 +280,15 @@ static void run_end(struct api_shard *shard)
     shard->is_ending = true;
     api_watches_end(shard);
     /* Waiting requests are resumed by those who work for them; watches end with their next turn. */
-    int64_t until_ns = ke_now_ns() + END_NS;
-    while (ke_now_ns() < until_ns &&
-           (atomic_load(&shard->server->n_waiting) > 0 || !ke_list_is_empty(&shard->watches))) {
+    int64_t begin_ns = ke_now_ns();
+    for (;;) {
+        int64_t took_ns = ke_now_ns() - begin_ns;
+        bool is_waiting = atomic_load(&shard->server->n_waiting) > 0 && took_ns < END_NS;
+        /* A client that does not read its watch may not keep us. */
+        bool is_watched = !ke_list_is_empty(&shard->watches) && took_ns < END_WATCH_NS;
+        if (!is_waiting && !is_watched) {
+            break;
+        }
         ke_loop_turn(shard->loop, 10);
         (void)MHD_run(shard->daemon);
     }
@@ -373,5 +384,7 @@ void api_shard_deinit(struct api_shard *shard)
         close(shard->wake_fd);
     }
     ke_loop_free(shard->loop);
+    pthread_mutex_lock(&shard->wake_lock); /* the last to wake us has left it */
+    pthread_mutex_unlock(&shard->wake_lock);
     pthread_mutex_destroy(&shard->wake_lock);
 }

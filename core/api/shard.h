@@ -16,6 +16,7 @@
 #include "core/base/thread.h"
 
 struct api_bridge;
+struct api_request;
 struct api_server;
 
 #define API_SCRATCH_BYTES 16384 /* as a TLS record */
@@ -24,6 +25,8 @@ struct api_server;
 #define API_CONNECTION_MEMORY 8192
 /* A connection that is silent for so long is closed; watches are exempt while they wait. */
 #define API_IDLE_S 120
+/* A client that takes nothing of its last answer for so long is cut off. */
+#define API_STALL_MS 10000
 /* From the first byte to the end of a request's head, and of its body. */
 #define API_SLOW_REQUEST_MS 30000
 
@@ -35,6 +38,7 @@ struct api_conn {
     unsigned n_fds;                /* descriptors it costs */
     int64_t deadline_ns;           /* of the request being received; 0: none */
     bool is_started;               /* libmicrohttpd has told us of it, and will of its end */
+    struct api_request *request; /* being received or answered; NULL: none, or its watch goes on */
 };
 
 /* Something that wants its turn on the loop: embedded, woken from any thread. */
@@ -85,9 +89,15 @@ void api_shard_forget(struct api_shard *shard, struct api_waiter *waiter);
 void api_conn_begin_request(struct api_conn *conn);
 void api_conn_end_request(struct api_conn *conn);
 
+/* Looks at all clients once a second while one of them has a deadline. On the loop. */
+void api_shard_arm_sweep(struct api_shard *shard);
+
 /* The TLS side of a connection: moves bytes between the session and a socket pair. fd and session
- * are given; returns the end for libmicrohttpd, or -1. On the loop. */
+ * are given, and two descriptors of the budget; returns the end for libmicrohttpd, or -1. On the
+ * loop. */
 int api_bridge_open(struct api_shard *shard, int fd, struct tls_session *session);
+/* Closes those whose client does not take what is left for it. True: some may still. */
+bool api_bridges_sweep(struct api_shard *shard, int64_t now_ns);
 void api_bridge_close_all(struct api_shard *shard);
 
 #endif
