@@ -132,39 +132,64 @@ static bool note_chain(struct nft_applier *nft, enum ke_family family, const cha
     return !*out_is_new || ke_map_set(nft->chains, ke_buf_str(&key), nft, NULL);
 }
 
-/* Adds the text of chains that verdicts lead to and that are not there. False: out of memory. */
-static bool add_missing_chains(struct nft_applier *nft, const struct nft_elements *elements,
-                               struct ke_buf *text)
+/* Chains to be made: some as text, some within the batch. */
+struct new_chains {
+    struct ke_buf text;
+    struct nft_family_chain *items;
+    size_t n, cap;
+};
+
+static void new_chains_deinit(struct new_chains *chains)
+{
+    ke_buf_free(&chains->text);
+    free(chains->items);
+}
+
+/* False: out of memory. */
+static bool want_chain(struct nft_applier *nft, enum ke_family family,
+                       const struct nft_chain *chain, struct new_chains *out)
+{
+    char name[NFT_CHAIN_NAME_MAX];
+    bool is_new = false;
+    void *items = out->items;
+    nft_chain_name(chain, name);
+    if (!note_chain(nft, family, name, &is_new))
+        return false;
+    if (is_new && chain->affinity_s > 0)
+        nft_text_chain(chain, family, &out->text);
+    if (!is_new || chain->affinity_s > 0)
+        return true;
+    if (!ke_grow(&items, &out->cap, out->n + 1, sizeof(*out->items)))
+        return false;
+    out->items = items;
+    out->items[out->n++] = (struct nft_family_chain){ .family = family, .chain = *chain };
+    return true;
+}
+
+/* What verdicts lead to and is not there. False: out of memory. */
+static bool want_chains_of(struct nft_applier *nft, const struct nft_elements *elements,
+                           struct new_chains *out)
 {
     for (size_t i = 0; i < elements->n; i++) {
         const struct nft_element *element = &elements->items[i];
-        enum ke_family family = (enum ke_family)element->family;
         struct nft_chain chain;
-        bool is_new = false;
-        if (element->verdict != NFT_VERDICT_GOTO ||
-            !nft_chain_parse((const char *)element->data, &chain))
-            continue;
-        if (!note_chain(nft, family, (const char *)element->data, &is_new))
+        if (element->verdict == NFT_VERDICT_GOTO &&
+            nft_chain_parse((const char *)element->data, &chain) &&
+            !want_chain(nft, (enum ke_family)element->family, &chain, out))
             return false;
-        if (is_new)
-            nft_text_chain(&chain, family, text);
     }
     return true;
 }
 
-static bool add_ready_chains(struct nft_applier *nft, enum ke_family family, struct ke_buf *text)
+static bool want_ready_chains(struct nft_applier *nft, enum ke_family family,
+                              struct new_chains *out)
 {
-    for (uint32_t count = 1; count <= NFT_CHAINS_READY; count++) {
+    bool is_ok = true;
+    for (uint32_t count = 1; is_ok && count <= NFT_CHAINS_READY; count++) {
         struct nft_chain chain = { .base = NFT_CHAIN_FRONT, .count = count };
-        char name[NFT_CHAIN_NAME_MAX];
-        bool is_new = false;
-        nft_chain_name(&chain, name);
-        if (!note_chain(nft, family, name, &is_new))
-            return false;
-        if (is_new)
-            nft_text_chain(&chain, family, text);
+        is_ok = want_chain(nft, family, &chain, out);
     }
-    return true;
+    return is_ok;
 }
 
 /* ---- shared backends ---- */
@@ -234,28 +259,28 @@ static bool gather_by_set(struct nft_elements *elements)
 }
 
 static enum ke_code run_static(struct nft_applier *nft, const struct nft_elements *elements,
-                               bool is_fresh, struct ke_err *err)
+                               bool is_fresh, struct new_chains *out, struct ke_err *err)
 {
     ke_auto_buf text = KE_BUF_INIT(TEXT_BYTES);
     struct ke_map *chains = ke_map_new();
-    if (chains == NULL)
+    bool is_ok = chains != NULL;
+    if (!is_ok)
         return ke_fail(err, KE_NOMEM, "nftables chains");
     ke_map_free(nft->chains);
     nft->chains = chains;
-    bool is_ok = true;
     for (unsigned i = 0; i < 2 && is_ok; i++) {
+        const char *family = nft_family_name(FAMILIES[i]);
         if (!proxy_family_is_used(nft->settings, FAMILIES[i]))
             continue;
-        const char *family = nft_family_name(FAMILIES[i]);
         if (is_fresh)
             ke_buf_addf(&text, "add table %s " NFT_TABLE "\ndelete table %s " NFT_TABLE "\n",
                         family, family);
-        nft_text_static(nft->settings, FAMILIES[i], &text);
-        is_ok = add_ready_chains(nft, FAMILIES[i], &text);
+        nft_text_static(nft->settings, FAMILIES[i], false, &text);
+        is_ok = want_ready_chains(nft, FAMILIES[i], out);
     }
-    if (!is_ok || !add_missing_chains(nft, elements, &text))
+    if (!is_ok || !want_chains_of(nft, elements, out))
         return ke_fail(err, KE_NOMEM, "nftables chains");
-    nft->n_texts++;
+    ke_buf_add_str(&text, ke_buf_str(&out->text));
     return run(nft->ctx, &text, err);
 }
 
@@ -269,21 +294,31 @@ static enum ke_code drop_unused(struct nft_applier *nft, struct ke_err *err)
     return rc;
 }
 
-static enum ke_code commit_all(struct nft_applier *nft, struct nft_elements *elements,
-                               struct ke_err *err)
+static enum ke_code try_commit(struct nft_applier *nft, const struct nft_elements *elements,
+                               bool is_fresh, struct ke_err *err)
 {
-    struct nft_batch batch = { .is_full = true, .added = elements };
+    struct new_chains chains = { .text = KE_BUF_INIT(TEXT_BYTES) };
+    enum ke_code rc = run_static(nft, elements, is_fresh, &chains, err);
+    struct nft_batch batch = {
+        .is_full = true, .added = elements, .chains = chains.items, .n_chains = chains.n
+    };
     for (unsigned i = 0; i < 2; i++)
         if (proxy_family_is_used(nft->settings, FAMILIES[i]))
             batch.families |= 1U << i;
-    enum ke_code rc = run_static(nft, elements, false, err);
     if (rc == KE_OK)
         rc = nft_batch_commit(&nft->socket, &batch, err);
+    new_chains_deinit(&chains);
+    return rc;
+}
+
+static enum ke_code commit_all(struct nft_applier *nft, const struct nft_elements *elements,
+                               struct ke_err *err)
+{
+    enum ke_code rc = try_commit(nft, elements, false, err);
     if (rc == KE_OK || rc == KE_NOMEM || nft->is_loaded)
         return rc;
     /* A table of another layout (an older kedge's) cannot be changed in place. */
-    rc = run_static(nft, elements, true, err);
-    return rc == KE_OK ? nft_batch_commit(&nft->socket, &batch, err) : rc;
+    return try_commit(nft, elements, true, err);
 }
 
 enum ke_code nft_applier_load(struct nft_applier *nft, const struct proxy_plans *plans,
@@ -341,23 +376,26 @@ enum ke_code nft_applier_change(struct nft_applier *nft, const struct proxy_chan
 {
     struct nft_elements gone = { 0 };
     struct nft_elements added = { 0 };
-    ke_auto_buf text = KE_BUF_INIT(TEXT_BYTES);
+    struct new_chains chains = { .text = KE_BUF_INIT(TEXT_BYTES) };
     enum ke_code rc = KE_OK;
     if (!diff_all(changes, n, &gone, &added) || !filter_hairpins(nft, &gone, false) ||
         !filter_hairpins(nft, &added, true) || !gather_by_set(&gone) || !gather_by_set(&added) ||
-        !add_missing_chains(nft, &added, &text))
+        !want_chains_of(nft, &added, &chains))
         rc = ke_fail(err, KE_NOMEM, "change nftables");
-    if (rc == KE_OK && text.len > 0) {
+    if (rc == KE_OK && chains.text.len > 0) {
         nft->n_texts++;
-        rc = run(nft->ctx, &text, err);
+        rc = run(nft->ctx, &chains.text, err);
     }
-    struct nft_batch batch = { .gone = &gone, .added = &added };
+    struct nft_batch batch = {
+        .chains = chains.items, .n_chains = chains.n, .gone = &gone, .added = &added
+    };
     if (rc == KE_OK)
         rc = nft_batch_commit(&nft->socket, &batch, err);
     if (rc == KE_OK) {
         count_expected(nft, &gone, false);
         count_expected(nft, &added, true);
     }
+    new_chains_deinit(&chains);
     nft_elements_deinit(&gone);
     nft_elements_deinit(&added);
     return rc;

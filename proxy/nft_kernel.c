@@ -112,10 +112,103 @@ static void add_runs(struct writing *writing, const struct nft_elements *element
         i = add_run(writing, elements, i, is_addition);
 }
 
+/* ---- chains ---- */
+
+struct field {
+    uint16_t type;
+    uint32_t value;
+};
+
+static void add_expression(struct ke_buf *buf, const char *name, const struct field *fields,
+                           size_t n, const char *set)
+{
+    size_t item = nfnl_nest_begin(buf, NFTA_LIST_ELEM);
+    nfnl_attr_str(buf, NFTA_EXPR_NAME, name);
+    size_t data = nfnl_nest_begin(buf, NFTA_EXPR_DATA);
+    if (set != NULL)
+        nfnl_attr_str(buf, NFTA_LOOKUP_SET, set);
+    for (size_t i = 0; i < n; i++)
+        nfnl_attr_be32(buf, fields[i].type, fields[i].value);
+    nfnl_nest_end(buf, data);
+    nfnl_nest_end(buf, item);
+}
+
+/* dnat to (front . numgen random mod count) map: what nft makes of that text. */
+static void add_draw(struct ke_buf *buf, const struct nft_family_chain *of)
+{
+    bool is_v6 = of->family == KE_FAMILY_IPV6;
+    bool is_node = of->chain.base == NFT_CHAIN_NODE || of->chain.base == NFT_CHAIN_NODE_LOCAL;
+    bool is_local = of->chain.base == NFT_CHAIN_LOCAL || of->chain.base == NFT_CHAIN_NODE_LOCAL;
+    uint32_t address_words = is_v6 ? 4 : 1;
+    uint32_t next = NFT_REG32_00 + (is_node ? 0 : address_words);
+    const struct field address[] = { { NFTA_PAYLOAD_DREG, NFT_REG32_00 },
+                                     { NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER },
+                                     { NFTA_PAYLOAD_OFFSET, is_v6 ? 24 : 16 },
+                                     { NFTA_PAYLOAD_LEN, is_v6 ? 16 : 4 } };
+    const struct field proto[] = { { NFTA_META_DREG, next }, { NFTA_META_KEY, NFT_META_L4PROTO } };
+    const struct field port[] = { { NFTA_PAYLOAD_DREG, next + 1 },
+                                  { NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER },
+                                  { NFTA_PAYLOAD_OFFSET, 2 },
+                                  { NFTA_PAYLOAD_LEN, 2 } };
+    const struct field slot[] = { { NFTA_NG_DREG, next + 2 },
+                                  { NFTA_NG_MODULUS, of->chain.count },
+                                  { NFTA_NG_TYPE, NFT_NG_RANDOM },
+                                  { NFTA_NG_OFFSET, is_local ? NFT_LOCAL_SLOT : 0 } };
+    const struct field lookup[] = { { NFTA_LOOKUP_SREG, NFT_REG32_00 },
+                                    { NFTA_LOOKUP_DREG, NFT_REG32_00 } };
+    const struct field nat[] = { { NFTA_NAT_TYPE, NFT_NAT_DNAT },
+                                 { NFTA_NAT_FAMILY, wire_family(of->family) },
+                                 { NFTA_NAT_REG_ADDR_MIN, NFT_REG32_00 },
+                                 { NFTA_NAT_REG_PROTO_MIN, NFT_REG32_00 + address_words } };
+    if (!is_node)
+        add_expression(buf, "payload", address, KE_ARRAY_LEN(address), NULL);
+    add_expression(buf, "meta", proto, KE_ARRAY_LEN(proto), NULL);
+    add_expression(buf, "payload", port, KE_ARRAY_LEN(port), NULL);
+    add_expression(buf, "numgen", slot, KE_ARRAY_LEN(slot), NULL);
+    add_expression(buf, "lookup", lookup, KE_ARRAY_LEN(lookup),
+                   nft_set_info(is_node ? NFT_NODE_BACKENDS : NFT_BACKENDS)->name);
+    add_expression(buf, "nat", nat, KE_ARRAY_LEN(nat), NULL);
+}
+
+/* The chain, emptied, with its one rule. */
+static void add_chain(struct writing *writing, const struct nft_family_chain *of)
+{
+    struct ke_buf *buf = &writing->buf;
+    char name[NFT_CHAIN_NAME_MAX];
+    nft_chain_name(&of->chain, name);
+    struct nfnl_head head = { .type = wire_type(NFT_MSG_NEWCHAIN),
+                              .flags = NLM_F_CREATE,
+                              .seq = writing->seq++,
+                              .family = wire_family(of->family) };
+    size_t at = nfnl_begin(buf, &head);
+    nfnl_attr_str(buf, NFTA_CHAIN_TABLE, NFT_TABLE);
+    nfnl_attr_str(buf, NFTA_CHAIN_NAME, name);
+    nfnl_end(buf, at);
+    head.type = wire_type(NFT_MSG_DELRULE);
+    head.flags = 0;
+    head.seq = writing->seq++;
+    at = nfnl_begin(buf, &head);
+    nfnl_attr_str(buf, NFTA_RULE_TABLE, NFT_TABLE);
+    nfnl_attr_str(buf, NFTA_RULE_CHAIN, name);
+    nfnl_end(buf, at);
+    head.type = wire_type(NFT_MSG_NEWRULE);
+    head.flags = NLM_F_CREATE | NLM_F_APPEND;
+    head.seq = writing->seq++;
+    at = writing->last = nfnl_begin(buf, &head);
+    nfnl_attr_str(buf, NFTA_RULE_TABLE, NFT_TABLE);
+    nfnl_attr_str(buf, NFTA_RULE_CHAIN, name);
+    size_t expressions = nfnl_nest_begin(buf, NFTA_RULE_EXPRESSIONS);
+    add_draw(buf, of);
+    nfnl_nest_end(buf, expressions);
+    nfnl_end(buf, at);
+}
+
 static void write_batch(struct writing *writing, const struct nft_batch *batch)
 {
     static const enum ke_family families[] = { KE_FAMILY_IPV4, KE_FAMILY_IPV6 };
     add_control(writing, NFNL_MSG_BATCH_BEGIN);
+    for (size_t i = 0; i < batch->n_chains; i++)
+        add_chain(writing, &batch->chains[i]);
     for (unsigned i = 0; batch->is_full && i < 2; i++)
         for (unsigned set = 0; (batch->families & (1U << i)) != 0 && set < NFT_SET_COUNT; set++)
             if (nft_set_is_used((enum nft_set_id)set, families[i]) && set != NFT_AFFINITY &&

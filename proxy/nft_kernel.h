@@ -13,7 +13,13 @@
  * IPv6) are emptied first; gone is not looked at. Errors: KE_IO, KE_NOT_FOUND, KE_NOMEM,
  * KE_TIMEOUT: the kernel's state is unknown then.
  */
+struct nft_family_chain {
+    enum ke_family family;
+    struct nft_chain chain; /* without affinity: those with it are text */
+};
 struct nft_batch {
+    const struct nft_family_chain *chains; /* made, or made anew, before the elements */
+    size_t n_chains;
     bool is_full;
     unsigned families;
     const struct nft_elements *gone;

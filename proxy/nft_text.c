@@ -47,21 +47,48 @@ static void add(struct ke_buf *out, enum ke_family family, const char *text)
     }
 }
 
-static void add_set(enum nft_set_id id, enum ke_family family, struct ke_buf *out)
+static const char *type_text(char field, enum ke_family family)
+{
+    switch (field) {
+    case 'c':
+        return "inet_proto";
+    case 'p':
+        return "inet_service";
+    case 's':
+    case 'm':
+        return "mark";
+    case 'b':
+        return family == KE_FAMILY_IPV6 ? "ipv6_addr . inet_service" : "ipv4_addr . inet_service";
+    case 'v':
+        return "verdict";
+    default:
+        return family == KE_FAMILY_IPV6 ? "ipv6_addr" : "ipv4_addr";
+    }
+}
+
+/*
+ * A slot comes from numgen, which nft accepts in a key only where the map is declared by typeof;
+ * but it (1.0.6) cannot work with such a map once the kernel has it. So for the kernel a slot is
+ * declared as a mark, also four bytes in host order, and the rules that draw it are not text.
+ */
+static void add_set(enum nft_set_id id, enum ke_family family, bool is_for_reading,
+                    struct ke_buf *out)
 {
     const struct nft_set_info *info = nft_set_info(id);
     bool is_map = info->data[0] != '\0';
+    bool is_drawn = is_for_reading && (id == NFT_BACKENDS || id == NFT_NODE_BACKENDS);
     if (!nft_set_is_used(id, family))
         return;
-    ke_buf_addf(out, "\t%s %s {\n\t\ttypeof ", is_map ? "map" : "set", info->name);
+    ke_buf_addf(out, "\t%s %s {\n\t\t%s ", is_map ? "map" : "set", info->name,
+                is_drawn ? "typeof" : "type");
     for (const char *field = info->key; *field != '\0'; field++) {
         if (field != info->key)
             ke_buf_add_c(out, " . ");
-        add(out, family, field_text(*field));
+        add(out, family, is_drawn ? field_text(*field) : type_text(*field, family));
     }
     if (is_map) {
         ke_buf_add_c(out, " : ");
-        add(out, family, info->data[0] == 'v' ? "verdict" : field_text(info->data[0]));
+        add(out, family, is_drawn ? field_text(info->data[0]) : type_text(info->data[0], family));
     }
     ke_buf_add_c(out, ";\n");
     if (info->options[0] != '\0')
@@ -312,12 +339,12 @@ void nft_text_dns(const struct proxy_settings *settings, enum ke_family family, 
 }
 
 void nft_text_static(const struct proxy_settings *settings, enum ke_family family,
-                     struct ke_buf *out)
+                     bool is_for_reading, struct ke_buf *out)
 {
     const char *name = nft_family_name(family);
     ke_buf_addf(out, "table %s " NFT_TABLE " {\n", name);
     for (unsigned id = 0; id < NFT_SET_COUNT; id++)
-        add_set((enum nft_set_id)id, family, out);
+        add_set((enum nft_set_id)id, family, is_for_reading, out);
     ke_buf_add_c(out, "}\n");
     declare_chains(family, out);
     ke_buf_addf(out, "table %s " NFT_TABLE " {\n", name);
@@ -345,11 +372,12 @@ static const struct pick PICKS[] = {
                                NFT_LOCAL_SLOT },
 };
 
-static void draw(const struct pick *pick, const struct nft_chain *chain, struct ke_buf *line)
+/* A slot, and by it the mark of a backend. */
+static void draw_mark(const struct pick *pick, const struct nft_chain *chain, struct ke_buf *line)
 {
-    ke_buf_addf(line, "%s . numgen random mod %u", pick->key, chain->count);
-    if (pick->offset != 0)
-        ke_buf_addf(line, " offset %u", pick->offset);
+    ke_buf_addf(line, "\t\tmeta mark set numgen random mod %u offset %u\n", chain->count,
+                pick->offset);
+    ke_buf_addf(line, "\t\tmeta mark set %s . meta mark map @%s\n", pick->key, pick->marks);
 }
 
 /*
@@ -368,9 +396,7 @@ static void learned_rules(const struct pick *pick, const struct nft_chain *chain
         if (attempt == 1) {
             ke_buf_addf(out, "\t\tdelete @%s { ip saddr . %s : meta mark }\n", pick->affinity,
                         pick->key);
-            ke_buf_add_c(out, "\t\tmeta mark set ");
-            draw(pick, chain, out);
-            ke_buf_addf(out, " map @%s\n", pick->marks);
+            draw_mark(pick, chain, out);
         }
         ke_buf_addf(out, "\t\t%supdate @%s { ip saddr . %s timeout %us : meta mark }\n", known,
                     pick->affinity, pick->key, chain->affinity_s);
@@ -397,9 +423,8 @@ static void chain_text(const struct nft_chain *chain, enum ke_family family, con
     bool is_learned = family == KE_FAMILY_IPV4;
     ke_auto_buf line = KE_BUF_INIT(4096);
     if (chain->affinity_s == 0) {
-        ke_buf_add_c(&line, "\t\tdnat $ to ");
-        draw(pick, chain, &line);
-        ke_buf_addf(&line, " map @%s\n", pick->backends);
+        ke_buf_addf(&line, "\t\tdnat $ to %s . numgen random mod %u offset %u map @%s\n", pick->key,
+                    chain->count, pick->offset, pick->backends);
     } else {
         ke_buf_addf(&line, "\t\tmeta mark & 0x00004000 == 0x00004000 goto %s_masq\n", name);
         (is_learned ? learned_rules : hashed_rules)(pick, chain, false, &line);

@@ -68,7 +68,7 @@ static enum ke_code print_nft(const struct proxy_plan *const *plans, size_t n,
     for (unsigned i = 0; i < 2 && is_ok; i++) {
         if (!proxy_family_is_used(settings, FAMILIES[i]))
             continue;
-        nft_text_static(settings, FAMILIES[i], out);
+        nft_text_static(settings, FAMILIES[i], true, out);
         is_ok = print_chains(&elements, FAMILIES[i], out);
         print_elements(&elements, FAMILIES[i], out);
     }
