@@ -15,8 +15,12 @@ enum ke_code ipt_applier_new(const struct proxy_settings *settings, struct ipt_a
 void ipt_applier_free(struct ipt_applier *ipt); /* rules stay */
 enum ke_code ipt_applier_load(struct ipt_applier *ipt, const struct proxy_plans *plans,
                               struct ke_err *err) KE_MUST_CHECK;
-enum ke_code ipt_applier_change(struct ipt_applier *ipt, const struct proxy_change *changes,
-                                size_t n, struct ke_err *err) KE_MUST_CHECK;
+/* plans: all that are in effect before the changes. */
+enum ke_code ipt_applier_change(struct ipt_applier *ipt, const struct proxy_plans *plans,
+                                const struct proxy_change *changes, size_t n,
+                                struct ke_err *err) KE_MUST_CHECK;
+/* Are the rules still there? One chain and one jump are asked for. */
+bool ipt_applier_is_intact(const struct ipt_applier *ipt);
 /* Removes our chains and the jumps to them, in all variants of iptables there are. */
 enum ke_code ipt_cleanup(struct ke_err *err) KE_MUST_CHECK;
 

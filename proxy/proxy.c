@@ -173,7 +173,7 @@ static enum ke_code load(struct proxy *proxy, const struct proxy_plans *plans, s
 static enum ke_code change(struct proxy *proxy, const struct changing *changing, struct ke_err *err)
 {
     if (proxy->iptables != NULL)
-        return ipt_applier_change(proxy->iptables, changing->items, changing->n, err);
+        return ipt_applier_change(proxy->iptables, proxy->plans, changing->items, changing->n, err);
     size_t n_texts = nft_applier_texts(proxy->nft);
     enum ke_code rc = nft_applier_change(proxy->nft, changing->items, changing->n, err);
     if (n_texts != nft_applier_texts(proxy->nft))
@@ -355,12 +355,31 @@ static void on_timer(void *ctx)
     sync_rules(ctx);
 }
 
+/* iptables says nothing when it is flushed: it has to be asked. */
+static void on_check(void *ctx)
+{
+    struct proxy *proxy = ctx;
+    if (proxy->is_loaded && !proxy->needs_full && !ipt_applier_is_intact(proxy->iptables)) {
+        ke_log(KE_LOG_WARN, "proxy.rules_changed_by_others", KV_C("table", "nat"),
+               KV_C("next", "all rules are loaded again"));
+        proxy->needs_full = true;
+        (void)atomic_fetch_add(&proxy->n_repairs, 1);
+        sync_rules(proxy);
+    }
+    ke_loop_timer_after(proxy->check_timer, LIMIT_PROXY_CHECK_MS * KE_MS);
+}
+
 /* ---- life ---- */
 
 static enum ke_code open_applier(struct proxy *proxy, struct ke_err *err)
 {
-    if (proxy->backend == PROXY_IPTABLES)
+    if (proxy->backend == PROXY_IPTABLES) {
+        proxy->check_timer = ke_loop_timer_new(proxy->loop, on_check, proxy);
+        if (proxy->check_timer == NULL)
+            return ke_fail(err, KE_NOMEM, "proxy");
+        ke_loop_timer_after(proxy->check_timer, LIMIT_PROXY_CHECK_MS * KE_MS);
         return ipt_applier_new(proxy->settings, &proxy->iptables, err);
+    }
     enum ke_code rc = nft_applier_new(proxy->settings, &proxy->nft, err);
     if (rc != KE_OK)
         return rc;
@@ -460,6 +479,7 @@ void proxy_free(struct proxy *proxy)
     ke_loop_fd_del(proxy->monitor_watch);
     ke_loop_fd_del(proxy->wake_watch);
     ke_loop_timer_free(proxy->timer);
+    ke_loop_timer_free(proxy->check_timer);
     nfnl_close(&proxy->monitor);
     nfnl_close(&proxy->conntrack);
     if (proxy->wake_fd >= 0)

@@ -28,7 +28,8 @@ struct proxy {
     struct endpoint_consumer *consumer;
     int wake_fd;
     struct ke_loop_fd *wake_watch;
-    struct ke_loop_timer *timer; /* a try again, or a repair */
+    struct ke_loop_timer *timer;       /* a try again, or a repair */
+    struct ke_loop_timer *check_timer; /* iptables mode */
     int64_t retry_ms;
 
     struct proxy_plans *plans; /* in effect */

@@ -94,5 +94,6 @@
 #define LIMIT_PROXY_RELAY_CONNECT_MS 1000
 #define LIMIT_PROXY_ACCEPTS          16 /* a turn and node port */
 #define LIMIT_PROXY_RETRY_MS         30000
+#define LIMIT_PROXY_CHECK_MS         10000 /* between looks at iptables */
 
 #endif

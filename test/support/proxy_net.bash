@@ -29,6 +29,7 @@ net_up() {
     ip -n "$C" link set eth0 up
     ip -n "$C" route add default via 192.0.2.1
     ip -n "$N" route add 10.32.0.0/16 dev lo src 192.0.2.1
+    ip -n "$N" route add default via 192.0.2.2
     ip netns exec "$N" sysctl -qw net.ipv4.ip_forward=1
     server "$P1" one 10.200.0.1
     server "$P2" two 10.200.0.2
