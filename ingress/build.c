@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/map.h"
+#include "ingress/path.h"
 #include "ingress/routes.h"
 
 #define ARENA_BYTES (256U << 20)
@@ -16,6 +17,8 @@ struct build {
     struct ingress_routes *routes;
     struct ke_arena *arena;
     struct ke_map *host_index; /* name -> position + 1 */
+    struct ke_map *cert_index; /* the same */
+    bool has_catch_all;
     size_t cap_hosts, cap_certs, cap_problems;
     bool is_out_of_memory;
 };
@@ -98,10 +101,10 @@ static void add_problem(struct build *build, const struct model_ingress *ingress
                  &build->cap_problems, sizeof(*problem));
     if (problem == NULL)
         return;
-    problem->ns = keep(build, ingress->meta.ns);
-    problem->name = keep(build, ingress->meta.name);
-    problem->reason = reason;
-    problem->message = message;
+    *problem = (struct ingress_problem){ .ns = keep(build, ingress->meta.ns),
+                                         .name = keep(build, ingress->meta.name),
+                                         .reason = reason,
+                                         .message = message };
 }
 
 static struct ingress_host *need_host(struct build *build, struct ke_str name)
@@ -156,7 +159,8 @@ static const struct ingress_path *find_same(const struct ingress_host *host,
 }
 
 static void add_path(struct build *build, const struct model_ingress *ingress,
-                     struct ingress_host *host, const struct model_ingress_path *path)
+                     struct ingress_host *host, const struct model_ingress_path *path,
+                     bool redirects)
 {
     const struct ingress_path *same = find_same(host, path);
     if (same != NULL) {
@@ -175,6 +179,7 @@ static void add_path(struct build *build, const struct model_ingress *ingress,
                                     .type = path->type,
                                     .target = make_target(build, ingress, &path->backend),
                                     .created_us = ingress->meta.created_us };
+    added->target.is_redirected = redirects;
 }
 
 static bool is_redirect_off(const struct model_ingress *ingress)
@@ -186,45 +191,69 @@ static bool is_redirect_off(const struct model_ingress *ingress)
     return ke_str_eq_c(nginx, "false") || ke_str_eq_c(own, "false");
 }
 
+/* Name i that a tls entry is for: as it says, else as its certificate does. */
+static bool tls_name(const struct ingress_input *input, const struct model_ingress *ingress,
+                     const struct model_ingress_tls *tls, size_t i, struct ke_str *out)
+{
+    if (tls->n_hosts == 0)
+        return tls->secret.len > 0 &&
+               input->cert_name(input->ctx, ingress->meta.ns, tls->secret, i, out);
+    if (i < tls->n_hosts)
+        *out = tls->hosts[i];
+    return i < tls->n_hosts;
+}
+
+static bool is_redirected(const struct ingress_input *input, const struct model_ingress *ingress,
+                          struct ke_str host)
+{
+    if (ingress->n_tls == 0 || is_redirect_off(ingress))
+        return false;
+    for (size_t i = 0; i < ingress->n_tls; i++) {
+        struct ke_str name = { 0 };
+        for (size_t j = 0; tls_name(input, ingress, &ingress->tls[i], j, &name); j++) {
+            if (ingress_host_covers(name, host))
+                return true;
+        }
+    }
+    return false;
+}
+
 static void add_rule(struct build *build, const struct model_ingress *ingress,
                      const struct model_ingress_rule *rule)
 {
     struct ingress_host *host = need_host(build, rule->host);
     if (host == NULL)
         return;
+    bool redirects = is_redirected(build->input, ingress, rule->host);
     for (size_t i = 0; i < rule->n_paths; i++)
-        add_path(build, ingress, host, &rule->paths[i]);
+        add_path(build, ingress, host, &rule->paths[i], redirects);
     if (ingress->has_default_backend && !host->has_default) {
         host->fallback = make_target(build, ingress, &ingress->default_backend);
+        host->fallback.is_redirected = redirects;
         host->has_default = true;
     }
 }
 
 /* ---- certificates ---- */
 
+/* cert NULL: the name is taken, but by nobody who can show a certificate. */
 static void add_cert(struct build *build, struct ke_str name, struct tls_cert *cert)
 {
     struct ingress_routes *routes = build->routes;
-    for (size_t i = 0; i < routes->n_certs; i++) {
-        if (ke_str_eq(routes->certs[i].name, name))
-            return; /* the oldest Ingress has it */
+    uintptr_t known = (uintptr_t)ke_map_get(build->cert_index, name);
+    struct ingress_cert *item = known != 0 ? &routes->certs[known - 1] : NULL;
+    if (item != NULL && (item->cert != NULL || cert == NULL))
+        return; /* the oldest Ingress has it */
+    if (item == NULL) {
+        item = add_item(build, (void **)&routes->certs, &routes->n_certs, &build->cap_certs,
+                        sizeof(*item));
+        if (item == NULL)
+            return;
+        *item = (struct ingress_cert){ .name = keep(build, name) };
+        if (!ke_map_set(build->cert_index, name, (void *)(uintptr_t)routes->n_certs, NULL))
+            build->is_out_of_memory = true;
     }
-    struct ingress_cert *item = add_item(build, (void **)&routes->certs, &routes->n_certs,
-                                         &build->cap_certs, sizeof(*item));
-    if (item == NULL)
-        return;
-    item->name = keep(build, name);
-    item->cert = tls_cert_ref(cert);
-}
-
-static void mark_redirect(struct build *build, const struct model_ingress *ingress,
-                          struct ke_str name)
-{
-    for (size_t i = 0; i < build->routes->n_hosts; i++) {
-        struct ingress_host *host = &build->routes->hosts[i];
-        if (ke_str_eq_nocase(host->name, name))
-            host->is_redirected = host->is_redirected || !is_redirect_off(ingress);
-    }
+    item->cert = cert != NULL ? tls_cert_ref(cert) : NULL;
 }
 
 static void add_tls(struct build *build, const struct model_ingress *ingress,
@@ -232,29 +261,40 @@ static void add_tls(struct build *build, const struct model_ingress *ingress,
 {
     const struct ingress_input *input = build->input;
     const char *why = NULL;
-    struct tls_cert *cert = NULL;
-    if (tls->secret.len > 0) {
-        cert = input->find_cert(input->ctx, ingress->meta.ns, tls->secret, &why);
-        if (cert == NULL)
-            add_problem(build, ingress, "TLSSecretInvalid",
-                        ke_arena_fmt(build->arena,
-                                     "Secret %.*s/%.*s: %s: the default certificate is served",
-                                     KE_STR_ARG(ingress->meta.ns), KE_STR_ARG(tls->secret), why));
-    }
-    for (size_t i = 0; i < tls->n_hosts; i++) {
-        mark_redirect(build, ingress, tls->hosts[i]);
-        if (cert != NULL)
-            add_cert(build, tls->hosts[i], cert);
-    }
     struct ke_str name = { 0 };
-    for (size_t i = 0; cert != NULL && tls->n_hosts == 0 &&
-                       input->cert_name(input->ctx, ingress->meta.ns, tls->secret, i, &name);
-         i++)
+    struct tls_cert *cert = NULL;
+    if (tls->secret.len == 0)
+        return; /* the default certificate, as for a name that nobody has */
+    cert = input->find_cert(input->ctx, ingress->meta.ns, tls->secret, &why);
+    if (cert == NULL)
+        add_problem(build, ingress, "TLSSecretInvalid",
+                    ke_arena_fmt(build->arena,
+                                 "Secret %.*s/%.*s: %s: the default certificate is served",
+                                 KE_STR_ARG(ingress->meta.ns), KE_STR_ARG(tls->secret), why));
+    for (size_t i = 0; tls_name(input, ingress, tls, i, &name); i++)
         add_cert(build, name, cert);
     tls_cert_unref(cert);
 }
 
 /* ---- whole ---- */
+
+/* The oldest that is nothing but a default backend has it, else the oldest with rules besides. */
+static void add_default(struct build *build, const struct model_ingress *ingress)
+{
+    struct ingress_routes *routes = build->routes;
+    bool is_catch_all = ingress->n_rules == 0;
+    if (routes->has_default && (build->has_catch_all || !is_catch_all)) {
+        if (is_catch_all)
+            add_problem(build, ingress, "DefaultBackendConflict",
+                        ke_arena_fmt(build->arena,
+                                     "the default backend is that of %.*s, which is older",
+                                     KE_STR_ARG(routes->fallback.ingress)));
+        return;
+    }
+    routes->fallback = make_target(build, ingress, &ingress->default_backend);
+    routes->has_default = true;
+    build->has_catch_all = is_catch_all;
+}
 
 static void add_ingress(struct build *build, const struct model_ingress *ingress)
 {
@@ -263,12 +303,26 @@ static void add_ingress(struct build *build, const struct model_ingress *ingress
         add_rule(build, ingress, &ingress->rules[i]);
     for (size_t i = 0; i < ingress->n_tls; i++)
         add_tls(build, ingress, &ingress->tls[i]);
-    if (ingress->has_default_backend && !routes->has_default) {
-        routes->fallback = make_target(build, ingress, &ingress->default_backend);
-        routes->has_default = true;
-    }
+    if (ingress->has_default_backend)
+        add_default(build, ingress);
     routes->served[routes->n_served++] =
         (struct ingress_served){ keep(build, ingress->meta.ns), keep(build, ingress->meta.name) };
+}
+
+static void add_unserved(struct build *build, const struct model_ingress *ingress, const char *why)
+{
+    struct ingress_routes *routes = build->routes;
+    size_t n_before = routes->n_problems;
+    struct ke_str *hosts = ke_arena_alloc_n(build->arena, ingress->n_rules + 1, sizeof(*hosts));
+    add_problem(build, ingress, NULL, ke_arena_fmt(build->arena, "not served: %s", why));
+    if (hosts == NULL || routes->n_problems == n_before) {
+        build->is_out_of_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < ingress->n_rules; i++)
+        hosts[i] = keep(build, ingress->rules[i].host);
+    routes->problems[n_before].hosts = hosts;
+    routes->problems[n_before].n_hosts = ingress->n_rules;
 }
 
 /* "NS/NAME[:PORT]" */
@@ -351,15 +405,18 @@ struct ingress_routes *ingress_routes_build(const struct ingress_input *input)
     size_t n = input->n_ingresses;
     ke_auto_ptr const struct model_ingress **sorted = ke_alloc_n(n + 1, sizeof(*sorted));
     KE_AUTO(ke_map) *host_index = ke_map_new();
-    if (routes == NULL || sorted == NULL || host_index == NULL) {
+    KE_AUTO(ke_map) *cert_index = ke_map_new();
+    if (routes == NULL || sorted == NULL || host_index == NULL || cert_index == NULL) {
         ke_arena_free(arena);
         return NULL;
     }
     routes->arena = arena;
     routes->served = ke_arena_alloc_n(arena, n + 1, sizeof(*routes->served));
-    struct build build = {
-        .input = input, .routes = routes, .arena = arena, .host_index = host_index
-    };
+    struct build build = { .input = input,
+                           .routes = routes,
+                           .arena = arena,
+                           .host_index = host_index,
+                           .cert_index = cert_index };
     if (n > 0)
         memcpy(sorted, input->ingresses, n * sizeof(*sorted));
     qsort(sorted, n, sizeof(*sorted), compare_age);
@@ -369,7 +426,7 @@ struct ingress_routes *ingress_routes_build(const struct ingress_input *input)
         if (ingress_is_ours(sorted[i], input, &why))
             add_ingress(&build, sorted[i]);
         else
-            add_problem(&build, sorted[i], NULL, ke_arena_fmt(arena, "not served: %s", why));
+            add_unserved(&build, sorted[i], why);
     }
     add_option_default(&build);
     if (build.is_out_of_memory) {

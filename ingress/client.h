@@ -24,8 +24,8 @@ enum ingress_wait {
     INGRESS_WAIT_IDLE,
     INGRESS_WAIT_HEAD,
     INGRESS_WAIT_CONNECT,
-    INGRESS_WAIT_RESPONSE,
-    INGRESS_WAIT_STALL,
+    INGRESS_WAIT_RESPONSE, /* on the endpoint: to take the request, to answer, to go on */
+    INGRESS_WAIT_STALL,    /* on the client: to send its body, to take the response */
     INGRESS_WAIT_LINGER
 };
 
@@ -50,6 +50,8 @@ struct ingress_client {
     int64_t timer_at_ns; /* the timer is armed for then, at the latest for the deadline */
     int64_t deadline_ns;
     enum ingress_wait wait;
+    bool is_held;    /* requests wait until answers have gone */
+    size_t n_parsed; /* bytes of an unfinished head that were looked at */
 
     /* the request */
     unsigned minor;
@@ -57,12 +59,12 @@ struct ingress_client {
     bool is_head;
     bool is_idempotent;
     bool expects_continue;
-    bool has_unread; /* the answer went out before the request was read */
     struct ingress_body request;
     struct ingress_destination to;
     uint32_t tried[LIMIT_INGRESS_TRIES];
     size_t n_tried;
-    struct ke_buf head; /* the request's head for the endpoint, kept while it may be sent again */
+    unsigned lost_status; /* what to answer when no endpoint is left to try */
+    struct ke_buf head;   /* the request's head for the endpoint, kept while it may be sent again */
 
     /* the response */
     struct ingress_upstream_conn *upstream; /* NULL: none (yet) */
@@ -76,10 +78,12 @@ void ingress_client_accept(struct ingress_listener *listener, int fd,
                            const struct ke_endpoint *peer);
 /* Everything that can be done with what is in the buffers, then settles. */
 void ingress_client_advance(struct ingress_client *client);
+/* The worker is going: an idle connection ends, one with a request on its way ends after it. */
+void ingress_client_drain(struct ingress_client *client);
 /* Interest, deadlines, memory, or the end. */
 void ingress_client_settle(struct ingress_client *client);
 void ingress_client_free(struct ingress_client *client);
-void ingress_client_set_deadline(struct ingress_client *client, enum ingress_wait wait, int64_t ms);
+void ingress_client_set_wait(struct ingress_client *client, enum ingress_wait wait);
 /* An answer of our own, and what follows from it. */
 void ingress_client_answer(struct ingress_client *client, unsigned status, bool is_close);
 /* The exchange is over: the next request, or the end. */

@@ -40,6 +40,20 @@ static bool next_piece(struct ingress_body *body, struct ke_str input, struct ke
     return true;
 }
 
+static void add_chunk(struct ke_buf *out, struct ke_str data)
+{
+    static const char digits[] = "0123456789abcdef";
+    char size[2 * sizeof(data.len) + 2];
+    size_t at = sizeof(size);
+    size[--at] = '\n';
+    size[--at] = '\r';
+    for (size_t left = data.len; left > 0; left >>= 4)
+        size[--at] = digits[left & 15];
+    ke_buf_add(out, size + at, sizeof(size) - at);
+    ke_buf_add_str(out, data);
+    ke_buf_add_str(out, KE_STR("\r\n"));
+}
+
 /* From in to out, chunked again where it must be, until in is empty or out is full. False: broken.
  */
 static bool move_body(struct ingress_body *body, struct ke_buf *in, struct ke_buf *out,
@@ -55,13 +69,10 @@ static bool move_body(struct ingress_body *body, struct ke_buf *in, struct ke_bu
             break;
         pos += used;
         body->seen += data.len;
-        if (is_chunked_out && data.len > 0) {
-            ke_buf_addf(out, "%zx\r\n", data.len);
+        if (is_chunked_out && data.len > 0)
+            add_chunk(out, data);
+        else
             ke_buf_add_str(out, data);
-            ke_buf_add_str(out, KE_STR("\r\n"));
-        } else {
-            ke_buf_add_str(out, data);
-        }
     }
     if (body->is_done && is_chunked_out)
         ke_buf_add_str(out, KE_STR("0\r\n\r\n"));
@@ -74,43 +85,36 @@ static bool move_body(struct ingress_body *body, struct ke_buf *in, struct ke_bu
 static void fail(struct ingress_client *client, unsigned status)
 {
     if (client->has_response) {
-        client->state = INGRESS_CLIENT_DEAD; /* a cut body must not look whole */
+        client->state = INGRESS_CLIENT_DEAD;
+        client->stream.is_cut = true; /* a cut body must not look whole */
         ingress_exchange_abort(client);
         return;
     }
     ingress_client_answer(client, status, !client->request.is_done);
 }
 
+/* The endpoint may be answering already: the body goes on for as long as the answer does. */
 static void pump_request(struct ingress_client *client)
 {
-    struct ingress_stream *to = &client->upstream->stream;
+    struct ingress_upstream_conn *conn = client->upstream;
     /* Nothing of the body is taken before there is somebody to take it: until then another
      * endpoint can be tried. */
-    if (client->request.is_done || client->upstream->is_connecting)
+    if (client->request.is_done || conn->is_connecting || conn->stream.is_unwritable)
         return;
-    if (client->expects_continue) {
-        client->expects_continue = false;
+    if (client->expects_continue && !client->has_response)
         ke_buf_add_str(&client->stream.out, KE_STR("HTTP/1.1 100 Continue\r\n\r\n"));
-    }
-    uint64_t before = client->request.seen;
-    if (!move_body(&client->request, &client->stream.in, &to->out,
+    client->expects_continue = false;
+    if (!move_body(&client->request, &client->stream.in, &conn->stream.out,
                    client->request.framing == HTTP_BODY_CHUNKED)) {
         fail(client, 400);
-        client->is_keep_alive = false;
         return;
     }
     if (client->request.seen > LIMIT_INGRESS_BODY_BYTES) {
         fail(client, 413);
         return;
     }
-    if (!client->request.is_done && client->stream.has_eof) {
+    if (!client->request.is_done && client->stream.has_eof && client->stream.in.len == 0)
         client->state = INGRESS_CLIENT_DEAD; /* gone in the middle of its body */
-        return;
-    }
-    if (client->request.is_done)
-        ingress_client_set_deadline(client, INGRESS_WAIT_RESPONSE, LIMIT_INGRESS_RESPONSE_MS);
-    else if (client->request.seen > before)
-        ingress_client_set_deadline(client, INGRESS_WAIT_STALL, LIMIT_INGRESS_STALL_MS);
 }
 
 /* The endpoint did not take it, or closed a reused connection without a word. May it be sent again?
@@ -126,6 +130,7 @@ static bool may_retry(const struct ingress_client *client)
 static void lose_endpoint(struct ingress_client *client, unsigned status)
 {
     bool is_stale = client->upstream->is_reused;
+    client->lost_status = status;
     if (!may_retry(client)) {
         fail(client, status);
         return;
@@ -148,10 +153,8 @@ static void send_head(struct ingress_client *client, uint32_t id, const struct k
     }
     client->tried[client->n_tried++] = id;
     ke_buf_add_str(&client->upstream->stream.out, ke_buf_str(&client->head));
-    if (client->upstream->is_connecting)
-        ingress_client_set_deadline(client, INGRESS_WAIT_CONNECT, LIMIT_INGRESS_CONNECT_MS);
-    else
-        ingress_client_set_deadline(client, INGRESS_WAIT_RESPONSE, LIMIT_INGRESS_RESPONSE_MS);
+    ingress_client_set_wait(client, client->upstream->is_connecting ? INGRESS_WAIT_CONNECT
+                                                                    : INGRESS_WAIT_RESPONSE);
     if (client->upstream->stream.has_failed)
         lose_endpoint(client, 502);
 }
@@ -168,7 +171,8 @@ static void try_endpoint(struct ingress_client *client)
     if (pick == INGRESS_PICKED)
         send_head(client, id, &at);
     else
-        ingress_client_answer(client, client->n_tried > 0 ? 502 : 503, !client->request.is_done);
+        ingress_client_answer(client, client->n_tried > 0 ? client->lost_status : 503,
+                              !client->request.is_done);
 }
 
 static bool copy_name(char *to, size_t size, struct ke_str from)
@@ -195,7 +199,8 @@ void ingress_exchange_begin(struct ingress_client *client, const struct http_hea
 {
     struct ingress_origin origin = { .peer = client->peer,
                                      .port = client->port,
-                                     .is_tls = client->is_tls };
+                                     .is_tls = client->is_tls,
+                                     .service = ke_str_c(client->to.service) };
     client->state = INGRESS_CLIENT_EXCHANGE;
     ke_buf_clear(&client->head);
     ingress_head_request(head, path, &origin, &client->head);
@@ -210,7 +215,8 @@ void ingress_exchange_begin(struct ingress_client *client, const struct http_hea
 /* A final head: decides how the body goes on and writes the head for the client. */
 static void begin_response(struct ingress_client *client, const struct http_head *head)
 {
-    struct ingress_response_plan plan = { .client_minor = client->minor };
+    struct ingress_response_plan plan = { .client_minor = client->minor,
+                                          .date = ke_str_c(client->worker->date) };
     client->response =
         (struct ingress_body){ .framing = head->framing, .left = head->content_length };
     client->response.is_done = head->framing == HTTP_BODY_NONE ||
@@ -276,7 +282,6 @@ static void pump_response(struct ingress_client *client)
     struct ingress_stream *from = &client->upstream->stream;
     if (!client->has_response && !take_response_head(client))
         return;
-    uint64_t before = client->response.seen;
     if (!client->response.is_done &&
         !move_body(&client->response, &from->in, &client->stream.out, client->is_chunked_out)) {
         fail(client, 502);
@@ -294,11 +299,14 @@ static void pump_response(struct ingress_client *client)
     }
     if (client->response.is_done)
         finish(client);
-    else if (client->response.seen > before || client->wait != INGRESS_WAIT_STALL)
-        ingress_client_set_deadline(client, INGRESS_WAIT_STALL, LIMIT_INGRESS_STALL_MS);
 }
 
 /* ---- both ways ---- */
+
+static bool is_under_way(const struct ingress_client *client)
+{
+    return client->upstream != NULL && client->state == INGRESS_CLIENT_EXCHANGE;
+}
 
 static void want_upstream(struct ingress_client *client)
 {
@@ -308,23 +316,42 @@ static void want_upstream(struct ingress_client *client)
     ingress_stream_want(stream, wants && !client->upstream->is_connecting);
 }
 
+/* On whom the exchange waits now: its time begins anew with every byte that moves. */
+static void set_wait(struct ingress_client *client, bool has_moved)
+{
+    enum ingress_wait wait = INGRESS_WAIT_RESPONSE;
+    const struct ingress_stream *upstream = &client->upstream->stream;
+    bool owes_body = !client->request.is_done && upstream->out.len == 0 && !upstream->is_unwritable;
+    if (client->upstream->is_connecting)
+        return;
+    if (client->has_response ? client->stream.out.len > 0 : owes_body)
+        wait = INGRESS_WAIT_STALL;
+    if (has_moved || client->wait != wait)
+        ingress_client_set_wait(client, wait);
+}
+
 void ingress_exchange_pump(struct ingress_client *client)
 {
     if (client->upstream == NULL)
         return;
-    if (!client->has_response)
-        pump_request(client);
-    if (client->upstream == NULL || client->state != INGRESS_CLIENT_EXCHANGE)
+    const struct ingress_upstream_conn *conn = client->upstream;
+    struct ingress_stream *upstream = &client->upstream->stream;
+    uint64_t before = client->request.seen + client->response.seen;
+    pump_request(client);
+    if (!is_under_way(client))
         return;
-    (void)ingress_stream_flush(&client->upstream->stream);
-    if (client->upstream->stream.in.len > 0 || client->upstream->stream.has_eof ||
-        client->upstream->stream.has_failed)
+    bool has_moved = !conn->is_connecting && ingress_stream_flush(upstream);
+    if (upstream->is_unwritable) /* what it said before it went can still be read */
+        (void)ingress_stream_fill(upstream);
+    if (upstream->in.len > 0 || upstream->has_eof || upstream->has_failed)
         pump_response(client);
-    if (client->upstream == NULL || client->state != INGRESS_CLIENT_EXCHANGE)
+    if (!is_under_way(client))
         return;
     /* What went to the client makes room: flush before looking whether to read on. */
     if (client->stream.out.len > 0)
-        (void)ingress_stream_flush(&client->stream);
+        has_moved = ingress_stream_flush(&client->stream) || has_moved;
+    has_moved = has_moved || client->request.seen + client->response.seen != before;
+    set_wait(client, has_moved);
     want_upstream(client);
 }
 
@@ -346,10 +373,7 @@ static void finish_connect(struct ingress_client *client)
         return;
     }
     client->upstream->is_connecting = false;
-    if (client->request.is_done)
-        ingress_client_set_deadline(client, INGRESS_WAIT_RESPONSE, LIMIT_INGRESS_RESPONSE_MS);
-    else
-        ingress_client_set_deadline(client, INGRESS_WAIT_STALL, LIMIT_INGRESS_STALL_MS);
+    ingress_client_set_wait(client, INGRESS_WAIT_RESPONSE);
 }
 
 void ingress_exchange_on_upstream(void *ctx, uint32_t events)
@@ -360,11 +384,10 @@ void ingress_exchange_on_upstream(void *ctx, uint32_t events)
         ingress_upstream_drop(conn->pool, conn);
         return;
     }
+    conn->stream.is_hung = (events & (EPOLLHUP | EPOLLERR)) != 0;
     if (conn->is_connecting && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0)
         finish_connect(client);
     else if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
         (void)ingress_stream_fill(&conn->stream);
-    if (client->state == INGRESS_CLIENT_EXCHANGE)
-        ingress_exchange_pump(client);
     ingress_client_advance(client);
 }

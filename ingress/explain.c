@@ -51,11 +51,21 @@ static void add_problems(struct explain_walk *walk, struct explain_hop *hop,
             KE_STR_ARG(routes->problems[i].name), KE_STR_ARG(routes->problems[i].message));
 }
 
+static bool names_host(const struct ingress_problem *problem, struct ke_str host)
+{
+    for (size_t i = 0; i < problem->n_hosts; i++) {
+        if (problem->hosts[i].len == 0 || ingress_host_covers(problem->hosts[i], host))
+            return true;
+    }
+    return false;
+}
+
 /* The Ingress that would have served it, had it been ours. */
-static const struct ingress_problem *find_unserved(const struct ingress_routes *routes)
+static const struct ingress_problem *find_unserved(const struct ingress_routes *routes,
+                                                   struct ke_str host)
 {
     for (size_t i = 0; i < routes->n_problems; i++) {
-        if (routes->problems[i].reason == NULL)
+        if (names_host(&routes->problems[i], host))
             return &routes->problems[i];
     }
     return NULL;
@@ -66,7 +76,7 @@ static void stop_no_route(struct explain_walk *walk, const struct explain_reques
                           struct ke_str path)
 {
     struct ke_arena *arena = explain_walk_arena(walk);
-    const struct ingress_problem *unserved = find_unserved(routes);
+    const struct ingress_problem *unserved = find_unserved(routes, request->host);
     struct explain_hop *hop =
         explain_hop_add(walk, EXPLAIN_ROUTE, EXPLAIN_STOP, "%.*s%.*s meets no rule: 404",
                         KE_STR_ARG(request->host), KE_STR_ARG(path));

@@ -6,46 +6,60 @@
 
 #include "core/base/rand.h"
 
-/* Belongs to one connection; never forwarded. */
-static const struct ke_str hop_fields[] = {
-    { "connection", 10 },
-    { "keep-alive", 10 },
-    { "proxy-connection", 16 },
-    { "proxy-authenticate", 18 },
-    { "proxy-authorization", 19 },
-    { "te", 2 },
-    { "trailer", 7 },
-    { "transfer-encoding", 17 },
-    { "upgrade", 7 },
-    { "http2-settings", 14 },
-    { "content-length", 14 },
+#define ADDED_BYTES 768 /* at most, besides hosts: what is said of the client, a framing */
+
+/* Fields that are not simply copied. */
+enum field_kind {
+    FIELD_PLAIN,
+    FIELD_HOP,    /* belongs to one connection; never forwarded */
+    FIELD_ORIGIN, /* of a request: said by us about the client, who may not say it of itself */
+    FIELD_KEPT    /* a Connection field may not take it away */
 };
 
-/* Said by us about the client: what a client says of itself is replaced. */
-static const struct ke_str origin_fields[] = {
-    { "x-forwarded-for", 15 },
-    { "x-forwarded-proto", 17 },
-    { "x-forwarded-host", 16 },
-    { "x-forwarded-port", 16 },
-    { "x-forwarded-scheme", 18 },
-    { "x-scheme", 8 },
-    { "x-real-ip", 9 },
-    { "x-request-id", 12 },
-    { "forwarded", 9 },
-    { "expect", 6 },
-    { "host", 4 },
+static const struct {
+    struct ke_str name;
+    enum field_kind kind;
+} fields[] = {
+    { { "te", 2 }, FIELD_HOP },
+    { { "host", 4 }, FIELD_ORIGIN },
+    { { "expect", 6 }, FIELD_ORIGIN },
+    { { "cookie", 6 }, FIELD_KEPT },
+    { { "trailer", 7 }, FIELD_HOP },
+    { { "upgrade", 7 }, FIELD_HOP },
+    { { "x-scheme", 8 }, FIELD_ORIGIN },
+    { { "x-real-ip", 9 }, FIELD_ORIGIN },
+    { { "forwarded", 9 }, FIELD_ORIGIN },
+    { { "connection", 10 }, FIELD_HOP },
+    { { "keep-alive", 10 }, FIELD_HOP },
+    { { "x-request-id", 12 }, FIELD_ORIGIN },
+    { { "authorization", 13 }, FIELD_KEPT },
+    { { "http2-settings", 14 }, FIELD_HOP },
+    { { "content-length", 14 }, FIELD_HOP },
+    { { "x-forwarded-for", 15 }, FIELD_ORIGIN },
+    { { "proxy-connection", 16 }, FIELD_HOP },
+    { { "x-forwarded-host", 16 }, FIELD_ORIGIN },
+    { { "x-forwarded-port", 16 }, FIELD_ORIGIN },
+    { { "transfer-encoding", 17 }, FIELD_HOP },
+    { { "x-forwarded-proto", 17 }, FIELD_ORIGIN },
+    { { "proxy-authenticate", 18 }, FIELD_HOP },
+    { { "x-forwarded-scheme", 18 }, FIELD_ORIGIN },
+    { { "proxy-authorization", 19 }, FIELD_HOP },
 };
 
-/* A Connection header may not take these away. */
-static const struct ke_str kept_fields[] = { { "authorization", 13 }, { "cookie", 6 } };
-
-static bool is_listed(struct ke_str name, const struct ke_str *list, size_t n)
+/* Most names leave by their length and first letter. */
+static enum field_kind kind_of(struct ke_str name)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (list[i].len == name.len && ke_str_eq_nocase(list[i], name))
-            return true;
+    for (size_t i = 0; i < KE_ARRAY_LEN(fields) && fields[i].name.len <= name.len; i++) {
+        if (fields[i].name.len == name.len && (name.ptr[0] | 0x20) == fields[i].name.ptr[0] &&
+            ke_str_eq_nocase(fields[i].name, name))
+            return fields[i].kind;
     }
-    return false;
+    return FIELD_PLAIN;
+}
+
+static bool is_connection(struct ke_str name)
+{
+    return name.len == 10 && ke_str_eq_nocase(name, KE_STR("connection"));
 }
 
 /* Is name one of those that a Connection field of this head names? */
@@ -54,24 +68,25 @@ static bool is_named_by_connection(const struct http_head *head, struct ke_str n
     for (size_t i = 0; i < head->n_headers; i++) {
         struct ke_str rest = head->headers[i].value;
         struct ke_str token = { 0 };
-        if (!ke_str_eq_nocase(head->headers[i].name, KE_STR("connection")))
+        if (!is_connection(head->headers[i].name))
             continue;
         while (ke_str_split(&rest, ',', &token)) {
             if (ke_str_eq_nocase(ke_str_trim(token), name))
-                return !is_listed(name, kept_fields, KE_ARRAY_LEN(kept_fields));
+                return true;
         }
     }
     return false;
 }
 
-/* Does Connection say more than close and keep-alive? */
+/* Does a Connection field say more than close or keep-alive? */
 static bool has_named_fields(const struct http_head *head)
 {
     for (size_t i = 0; i < head->n_headers; i++) {
-        if (head->headers[i].name.len == 10 &&
-            ke_str_eq_nocase(head->headers[i].name, KE_STR("connection")))
-            return !ke_str_eq_nocase(head->headers[i].value, KE_STR("keep-alive")) &&
-                   !ke_str_eq_nocase(head->headers[i].value, KE_STR("close"));
+        struct ke_str value = head->headers[i].value;
+        if (is_connection(head->headers[i].name) &&
+            !ke_str_eq_nocase(value, KE_STR("keep-alive")) &&
+            !ke_str_eq_nocase(value, KE_STR("close")))
+            return true;
     }
     return false;
 }
@@ -93,18 +108,17 @@ static void add_field(struct ke_buf *out, struct ke_str name, struct ke_str valu
     out->len += name.len + value.len + 4;
 }
 
-static void copy_fields(const struct http_head *head, bool is_request, struct ke_buf *out)
+static void copy_fields(const struct http_head *head, struct ke_buf *out)
 {
     bool has_named = has_named_fields(head);
     for (size_t i = 0; i < head->n_headers; i++) {
         const struct http_header *field = &head->headers[i];
-        if (is_listed(field->name, hop_fields, KE_ARRAY_LEN(hop_fields)))
-            continue;
-        if (is_request && is_listed(field->name, origin_fields, KE_ARRAY_LEN(origin_fields)))
-            continue;
-        if (has_named && is_named_by_connection(head, field->name))
-            continue;
-        add_field(out, field->name, field->value);
+        enum field_kind kind = kind_of(field->name);
+        bool is_ours = kind == FIELD_ORIGIN && !head->is_response;
+        bool is_named =
+            has_named && kind != FIELD_KEPT && is_named_by_connection(head, field->name);
+        if (kind != FIELD_HOP && !is_ours && !is_named)
+            add_field(out, field->name, field->value);
     }
 }
 
@@ -119,8 +133,7 @@ static void add_framing(enum http_framing framing, uint64_t length, struct ke_bu
     }
 }
 
-static void add_origin(const struct http_head *head, const struct ingress_origin *origin,
-                       struct ke_buf *out)
+static void add_origin(const struct ingress_origin *origin, struct ke_str host, struct ke_buf *out)
 {
     char ip[KE_IP_TEXT_MAX];
     uint64_t id[2] = { ke_rand_fast(), ke_rand_fast() };
@@ -131,7 +144,7 @@ static void add_origin(const struct http_head *head, const struct ingress_origin
     add_field(out, KE_STR("x-forwarded-proto"), scheme);
     add_field(out, KE_STR("x-forwarded-scheme"), scheme);
     add_field(out, KE_STR("x-scheme"), scheme);
-    add_field(out, KE_STR("x-forwarded-host"), head->host);
+    add_field(out, KE_STR("x-forwarded-host"), host);
     ke_buf_add_str(out, KE_STR("x-forwarded-port: "));
     ke_buf_add_u64(out, origin->port);
     ke_buf_add_str(out, KE_STR("\r\nx-request-id: "));
@@ -142,14 +155,17 @@ static void add_origin(const struct http_head *head, const struct ingress_origin
 void ingress_head_request(const struct http_head *head, struct ke_str path,
                           const struct ingress_origin *origin, struct ke_buf *out)
 {
+    struct ke_str host = head->host.len > 0 ? head->host : origin->service;
+    if (ke_buf_reserve(out, head->len + ADDED_BYTES + path.len) == NULL)
+        return;
     ke_buf_add_str(out, head->method);
     ke_buf_add_char(out, ' ');
     ke_buf_add_str(out, path);
     ke_buf_add_str(out, KE_STR(" HTTP/1.1\r\n"));
-    add_field(out, KE_STR("host"), head->host);
-    copy_fields(head, true, out);
+    add_field(out, KE_STR("host"), host);
+    copy_fields(head, out);
     add_framing(head->framing, head->content_length, out);
-    add_origin(head, origin, out);
+    add_origin(origin, host, out);
 }
 
 const char *ingress_reason(unsigned status)
@@ -199,9 +215,11 @@ void ingress_head_response(const struct http_head *head, const struct ingress_re
     ke_buf_add_char(out, ' ');
     ke_buf_add_str(out, head->reason);
     ke_buf_add_str(out, KE_STR("\r\n"));
-    copy_fields(head, false, out);
+    copy_fields(head, out);
     if (http_head_get(head, KE_STR("server")).ptr == NULL)
         ke_buf_add_str(out, KE_STR("server: kedge\r\n"));
+    if (plan->date.len > 0 && http_head_get(head, KE_STR("date")).ptr == NULL)
+        add_field(out, KE_STR("date"), plan->date);
     if (plan->framing != HTTP_BODY_NONE)
         add_framing(plan->framing, head->content_length, out);
     else if (head->has_content_length && !has_no_length)
@@ -218,6 +236,8 @@ void ingress_head_answer(const struct ingress_answer *answer, struct ke_buf *out
     if (answer->status != 204)
         ke_buf_addf(&body, "%u %s\n", answer->status, reason);
     ke_buf_addf(out, "HTTP/1.1 %u %s\r\nserver: kedge\r\n", answer->status, reason);
+    if (answer->date.len > 0)
+        add_field(out, KE_STR("date"), answer->date);
     if (answer->location.len > 0)
         add_field(out, KE_STR("location"), answer->location);
     if (answer->retry_after_s > 0)

@@ -14,6 +14,7 @@ struct ingress_origin {
     struct ke_ip peer;
     uint16_t port; /* that the client connected to */
     bool is_tls;
+    struct ke_str service; /* stands in as Host where the client, of HTTP/1.0, named none */
 };
 /* The request as it goes to the endpoint. path: normalised, with its query. */
 void ingress_head_request(const struct http_head *head, struct ke_str path,
@@ -24,6 +25,7 @@ struct ingress_response_plan {
     enum http_framing framing; /* towards the client */
     bool is_close;             /* the connection ends after it */
     unsigned client_minor;     /* HTTP/1.minor of the request */
+    struct ke_str date;        /* now, for a response that has none */
 };
 void ingress_head_response(const struct http_head *head, const struct ingress_response_plan *plan,
                            struct ke_buf *out);
@@ -31,6 +33,7 @@ void ingress_head_response(const struct http_head *head, const struct ingress_re
 /* A whole answer of our own. location: for redirects, else empty. */
 struct ingress_answer {
     unsigned status;
+    struct ke_str date;
     struct ke_str location;
     bool is_close;
     bool has_no_body;       /* HEAD */

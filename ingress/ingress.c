@@ -102,6 +102,17 @@ static void on_bound(void *ctx, unsigned worker, bool is_tls, bool is_bound, str
     (void)atomic_fetch_or(&ingress->tried[is_tls], bit);
 }
 
+static const struct ingress_timeouts default_timeouts = {
+    .handshake_ms = LIMIT_INGRESS_HANDSHAKE_MS,
+    .head_ms = LIMIT_INGRESS_HEAD_MS,
+    .idle_ms = LIMIT_INGRESS_IDLE_MS,
+    .connect_ms = LIMIT_INGRESS_CONNECT_MS,
+    .response_ms = LIMIT_INGRESS_RESPONSE_MS,
+    .stall_ms = LIMIT_INGRESS_STALL_MS,
+    .linger_ms = LIMIT_INGRESS_LINGER_MS,
+    .drain_ms = LIMIT_INGRESS_DRAIN_MS,
+};
+
 /* Half of the descriptors, an upstream connection for each client. */
 static unsigned max_clients(unsigned n_workers)
 {
@@ -151,6 +162,7 @@ static enum ke_code make_workers(struct ingress *ingress, const struct ingress_o
             .listen = { ingress->listen[0], ingress->listen[1] },
             .n_listen = { ingress->n_listen[0], ingress->n_listen[1] },
             .max_clients = max_clients(n),
+            .timeouts = options->timeouts != NULL ? *options->timeouts : default_timeouts,
             .derive = ingress->derive,
             .table = ingress->table,
             .tls = ingress->tls,

@@ -25,6 +25,11 @@ struct ingress_settings {
     struct ke_str default_backend; /* "NS/NAME[:PORT]" or empty: 404 */
 };
 
+/* How long is waited for what. */
+struct ingress_timeouts {
+    int64_t handshake_ms, head_ms, idle_ms, connect_ms, response_ms, stall_ms, linger_ms, drain_ms;
+};
+
 struct ingress_options {
     struct ingress_settings settings; /* copied */
     const struct ke_endpoint
@@ -32,8 +37,9 @@ struct ingress_options {
     size_t n_http_listen;
     const struct ke_endpoint *https_listen;
     size_t n_https_listen;
-    unsigned n_threads;    /* 0: one a core, at most 4 */
-    struct watch_hub *hub; /* borrowed, as are the next two */
+    unsigned n_threads;                      /* 0: one a core, at most 4 */
+    const struct ingress_timeouts *timeouts; /* copied; NULL: as core/base/limits.h says */
+    struct watch_hub *hub;                   /* borrowed, as are the next two */
     struct endpoint_table *table;
     struct report *report;
     /* Appends who holds a port ("nginx (pid 12)"); may be NULL. Any thread. */

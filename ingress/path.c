@@ -64,10 +64,13 @@ static bool is_escaped_slash(const char *at)
                             (at[1] == '5' && (at[2] == 'c' || at[2] == 'C')));
 }
 
-/* "..%2f" would be a way up for a backend that decodes it. */
+/* "..%2f" and "/..;" would be a way up for a backend that decodes the one, or cuts parameters off
+ * the other. */
 static bool has_hidden_dots(const char *text, size_t len)
 {
     for (size_t i = 0; i + 3 <= len; i++) {
+        if (i + 4 <= len && memcmp(text + i, "/..;", 4) == 0)
+            return true;
         if (!is_escaped_slash(text + i))
             continue;
         bool before = i >= 2 && text[i - 1] == '.' && text[i - 2] == '.';
@@ -131,6 +134,15 @@ bool ingress_path_matches(enum model_path_type type, struct ke_str rule, struct 
     if (rule.len > 0 && rule.ptr[rule.len - 1] == '/')
         rule.len--; /* "/aaa/bbb/" matches "/aaa/bbb" */
     return ke_str_has_prefix(path, rule) && (path.len == rule.len || path.ptr[rule.len] == '/');
+}
+
+bool ingress_host_covers(struct ke_str name, struct ke_str host)
+{
+    if (ke_str_eq_nocase(name, host))
+        return true;
+    size_t dot = ke_str_find(host, '.');
+    return ke_str_has_prefix(name, KE_STR("*.")) && dot > 0 && dot < host.len &&
+           ke_str_eq_nocase(ke_str_sub(name, 1, name.len), ke_str_sub(host, dot, host.len));
 }
 
 bool ingress_host_normalise(struct ke_str host, char *memory, struct ke_str *out)

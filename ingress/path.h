@@ -22,5 +22,7 @@ bool ingress_path_matches(enum model_path_type type, struct ke_str rule, struct 
 /* Lower case, without port and without one trailing dot. memory: 256 bytes. False: over long or
  * empty. */
 bool ingress_host_normalise(struct ke_str host, char *memory, struct ke_str *out);
+/* "*.foo.com" covers "bar.foo.com" and itself; other names themselves. Without case. */
+bool ingress_host_covers(struct ke_str name, struct ke_str host);
 
 #endif

@@ -74,15 +74,15 @@ static void print_routes(const struct ingress_routes *routes, struct ke_buf *out
                         KE_STR_ARG(host->name.len > 0 ? host->name : KE_STR("*")),
                         ingress_path_type_name(path->type), KE_STR_ARG(path->path));
             ingress_target_print(&path->target, out);
-            ke_buf_addf(out, " (%.*s)\n", KE_STR_ARG(path->target.ingress));
+            ke_buf_addf(out, " (%.*s)%s\n", KE_STR_ARG(path->target.ingress),
+                        path->target.is_redirected ? ", HTTP is redirected to HTTPS" : "");
         }
         if (host->has_default) {
-            ke_buf_addf(out, "host %.*s else -> ", KE_STR_ARG(host->name));
+            ke_buf_addf(out, "host %.*s else -> ",
+                        KE_STR_ARG(host->name.len > 0 ? host->name : KE_STR("*")));
             ingress_target_print(&host->fallback, out);
             ke_buf_addf(out, " (%.*s)\n", KE_STR_ARG(host->fallback.ingress));
         }
-        if (host->is_redirected)
-            ke_buf_addf(out, "host %.*s http -> https\n", KE_STR_ARG(host->name));
     }
     if (routes->has_default) {
         ke_buf_add_c(out, "default -> ");
@@ -90,7 +90,8 @@ static void print_routes(const struct ingress_routes *routes, struct ke_buf *out
         ke_buf_addf(out, " (%.*s)\n", KE_STR_ARG(routes->fallback.ingress));
     }
     for (size_t i = 0; i < routes->n_certs; i++)
-        ke_buf_addf(out, "certificate %.*s\n", KE_STR_ARG(routes->certs[i].name));
+        ke_buf_addf(out, "certificate %.*s%s\n", KE_STR_ARG(routes->certs[i].name),
+                    routes->certs[i].cert == NULL ? ": the default one" : "");
     for (size_t i = 0; i < routes->n_problems; i++)
         ke_buf_addf(out, "problem %.*s/%.*s: %.*s\n", KE_STR_ARG(routes->problems[i].ns),
                     KE_STR_ARG(routes->problems[i].name), KE_STR_ARG(routes->problems[i].message));

@@ -22,6 +22,7 @@ struct ingress_target {
     struct ke_str service; /* empty: a backend that is no Service */
     struct model_port_ref port;
     struct ke_str ingress; /* NS/NAME of the object, or "--ingress-default-backend" */
+    bool is_redirected;    /* HTTP to HTTPS: its Ingress has tls for the host */
 };
 
 struct ingress_path {
@@ -37,12 +38,11 @@ struct ingress_host {
     size_t n_paths, cap_paths;
     bool has_default;
     struct ingress_target fallback; /* of the Ingress that names this host */
-    bool is_redirected;             /* HTTP to HTTPS */
 };
 
 struct ingress_cert {
     struct ke_str name;    /* host or "*.x" */
-    struct tls_cert *cert; /* referenced */
+    struct tls_cert *cert; /* referenced; NULL: the default one, not that of a wildcard */
 };
 
 /* Why something is not served: for plan, trace and Events. */
@@ -50,6 +50,8 @@ struct ingress_problem {
     struct ke_str ns, name; /* of the Ingress */
     const char *reason;     /* CamelCase, for the Event */
     struct ke_str message;
+    const struct ke_str *hosts; /* of its rules, when it is not served at all */
+    size_t n_hosts;
 };
 
 struct ingress_served {

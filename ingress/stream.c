@@ -11,14 +11,14 @@
 
 #define READ_BYTES 16384
 
-bool ingress_stream_open(struct ingress_stream *stream, struct ke_loop *loop, int fd,
-                         ke_loop_fd_fn *fn, void *ctx)
+bool ingress_stream_open(struct ingress_stream *stream, int fd, uint32_t events)
 {
-    *stream = (struct ingress_stream){ .fd = fd,
-                                       .events = EPOLLIN,
-                                       .in = KE_BUF_INIT(LIMIT_INGRESS_BUFFER_BYTES),
-                                       .out = KE_BUF_INIT(4 * LIMIT_INGRESS_BUFFER_BYTES) };
-    stream->watch = ke_loop_fd_add(loop, fd, EPOLLIN, fn, ctx);
+    stream->fd = fd;
+    stream->events = events;
+    stream->in = (struct ke_buf)KE_BUF_INIT(LIMIT_INGRESS_BUFFER_BYTES);
+    /* One pass adds at most a whole input buffer, in chunks, to what is below the limit. */
+    stream->out = (struct ke_buf)KE_BUF_INIT(4 * LIMIT_INGRESS_BUFFER_BYTES);
+    stream->watch = ke_loop_fd_add(stream->loop, fd, events, stream->fn, stream->ctx);
     if (stream->watch != NULL)
         return true;
     (void)close(fd);
@@ -31,7 +31,10 @@ void ingress_stream_close(struct ingress_stream *stream)
     if (stream->fd < 0)
         return;
     ke_loop_fd_del(stream->watch);
-    if (stream->tls != NULL && !stream->has_failed)
+    const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    if (stream->is_cut)
+        (void)setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    else if (stream->tls != NULL && !stream->has_failed && !stream->is_unwritable)
         tls_close_notify(stream->tls);
     tls_session_free(stream->tls);
     (void)close(stream->fd);
@@ -83,7 +86,7 @@ bool ingress_stream_fill(struct ingress_stream *stream)
 bool ingress_stream_flush(struct ingress_stream *stream)
 {
     bool has_written = false;
-    while (stream->out.len > 0 && !stream->has_failed) {
+    while (stream->out.len > 0 && !stream->is_unwritable) {
         enum tls_want want = TLS_WANT_WRITE;
         ssize_t n = 0;
         if (stream->tls != NULL) {
@@ -96,7 +99,8 @@ bool ingress_stream_flush(struct ingress_stream *stream)
         if (n == -1)
             break;
         if (n <= 0) {
-            stream->has_failed = true;
+            stream->is_unwritable = true;
+            ke_buf_clear(&stream->out);
             break;
         }
         has_written = true;
@@ -110,12 +114,19 @@ void ingress_stream_want(struct ingress_stream *stream, bool wants_input)
     uint32_t events = wants_input ? EPOLLIN | EPOLLRDHUP : 0U;
     if (stream->out.len > 0 || stream->tls_wants_write)
         events |= EPOLLOUT;
-    if (events == stream->events)
+    bool is_looked_at = events != 0 || !stream->is_hung;
+    if (stream->watch != NULL && is_looked_at && events == stream->events)
         return;
-    if (ke_loop_fd_set(stream->watch, events))
-        stream->events = events;
-    else
+    stream->events = events;
+    if (!is_looked_at) {
+        ke_loop_fd_del(stream->watch);
+        stream->watch = NULL;
+    } else if (stream->watch == NULL) {
+        stream->watch = ke_loop_fd_add(stream->loop, stream->fd, events, stream->fn, stream->ctx);
+        stream->has_failed = stream->has_failed || stream->watch == NULL;
+    } else if (!ke_loop_fd_set(stream->watch, events)) {
         stream->has_failed = true;
+    }
 }
 
 void ingress_stream_trim(struct ingress_stream *stream)

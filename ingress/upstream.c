@@ -248,14 +248,15 @@ static struct ingress_upstream_conn *connect_new(struct ingress_upstreams *upstr
     conn->owner = owner;
     ke_list_init(&conn->idle);
     ke_list_init(&conn->all_idle);
+    conn->is_connecting = true; /* until the loop says otherwise, also when it failed at once */
+    conn->stream =
+        (struct ingress_stream){ .loop = upstreams->loop, .fn = upstreams->on_event, .ctx = conn };
     bool has_failed = connect(fd, (const struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS;
-    conn->is_connecting = !has_failed;
-    if (!ingress_stream_open(&conn->stream, upstreams->loop, fd, upstreams->on_event, conn)) {
+    if (!ingress_stream_open(&conn->stream, fd, EPOLLOUT)) {
         free(conn);
         return NULL;
     }
     conn->stream.has_failed = has_failed;
-    conn->stream.events = 0; /* the owner asks for what it wants */
     return conn;
 }
 
@@ -294,8 +295,9 @@ void ingress_upstream_release(struct ingress_upstreams *upstreams,
                               struct ingress_upstream_conn *conn)
 {
     struct ingress_upstream *upstream = conn->upstream;
-    bool is_clean = !conn->stream.has_eof && !conn->stream.has_failed && conn->stream.in.len == 0 &&
-                    conn->stream.out.len == 0;
+    const struct ingress_stream *stream = &conn->stream;
+    bool is_clean = !stream->has_eof && !stream->has_failed && !stream->is_unwritable &&
+                    !stream->is_hung && stream->in.len == 0 && stream->out.len == 0;
     if (!is_clean || upstream->n_idle >= LIMIT_INGRESS_POOL) {
         ingress_upstream_drop(upstreams, conn);
         return;

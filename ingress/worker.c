@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/base/rand.h"
 #include "ingress/client.h"
 
@@ -28,8 +30,15 @@ static void on_listener(void *ctx, uint32_t events)
         struct ke_endpoint peer = { 0 };
         socklen_t len = sizeof(sa);
         int fd = accept4(listener->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0 && errno != ECONNABORTED && errno != EINTR) {
+            /* Out of descriptors: a listener that stays readable would spin. The tick looks again.
+             */
+            if (errno != EAGAIN && ke_loop_fd_set(listener->watch, 0))
+                worker->is_accept_paused = true;
             return;
+        }
+        if (fd < 0)
+            continue;
         if (worker->n_clients >= worker->options.max_clients || worker->is_draining ||
             !ke_endpoint_from_sockaddr(&sa, &peer))
             (void)close(fd);
@@ -48,6 +57,11 @@ static int open_listener(const struct ke_endpoint *at, struct ke_err *err)
     int v6_only = at->ip.family != KE_FAMILY_NONE;
     socklen_t len = ke_endpoint_to_sockaddr(&bind_at, &sa);
     int fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 && errno == EAFNOSUPPORT && at->ip.family == KE_FAMILY_NONE) {
+        bind_at.ip.family = KE_FAMILY_IPV4; /* a kernel without IPv6 */
+        len = ke_endpoint_to_sockaddr(&bind_at, &sa);
+        fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    }
     if (fd < 0) {
         (void)ke_fail_errno(err, errno, "socket");
         return -1;
@@ -154,9 +168,19 @@ static void try_bind_https(void *ctx)
     try_bind(ctx, true);
 }
 
+static void set_date(struct ingress_worker *worker)
+{
+    time_t now = (time_t)ke_wall_s();
+    struct tm tm;
+    if (gmtime_r(&now, &tm) == NULL ||
+        strftime(worker->date, sizeof(worker->date), "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0)
+        worker->date[0] = '\0';
+}
+
 static void begin(void *ctx)
 {
     struct ingress_worker *worker = ctx;
+    set_date(worker);
     for (int is_tls = 0; is_tls < 2; is_tls++) {
         if (worker->options.n_listen[is_tls] > 0)
             try_bind(worker, is_tls != 0);
@@ -177,24 +201,32 @@ static void on_tick(void *ctx)
 {
     struct ingress_worker *worker = ctx;
     ingress_upstreams_expire(worker->upstreams, ke_loop_now(worker->loop));
+    set_date(worker);
+    for (size_t i = 0; worker->is_accept_paused && i < worker->n_listeners; i++) {
+        if (worker->listeners[i].fd >= 0 && !ke_loop_fd_set(worker->listeners[i].watch, EPOLLIN))
+            ke_log(KE_LOG_ERROR, "ingress.accept_failed", KV_U("port", worker->listeners[i].port));
+    }
+    worker->is_accept_paused = false;
     stop_if_drained(worker);
     ke_loop_timer_after(worker->tick, worker->is_draining ? TICK_NS / 50 : TICK_NS);
 }
 
-/* New connections go elsewhere, idle ones end, requests in flight are finished. */
+/* Who is in the queue is let in, new connections go elsewhere, idle ones end, requests in flight
+ * are finished. */
 static void drain(void *ctx)
 {
     struct ingress_worker *worker = ctx;
+    for (size_t i = 0; i < worker->n_listeners; i++) {
+        if (worker->listeners[i].fd >= 0)
+            on_listener(&worker->listeners[i], EPOLLIN);
+    }
     worker->is_draining = true;
-    worker->drain_until_ns = ke_loop_now(worker->loop) + LIMIT_INGRESS_DRAIN_MS * KE_MS;
+    worker->drain_until_ns = ke_loop_now(worker->loop) + worker->options.timeouts.drain_ms * KE_MS;
     close_listeners(worker, false);
     close_listeners(worker, true);
     KE_LIST_EACH_SAFE(it, tmp, &worker->clients)
     {
-        struct ingress_client *client = KE_CONTAINER_OF(it, struct ingress_client, all);
-        if (client->state == INGRESS_CLIENT_HEAD || client->state == INGRESS_CLIENT_HANDSHAKE)
-            client->state = INGRESS_CLIENT_DEAD;
-        ingress_client_settle(client);
+        ingress_client_drain(KE_CONTAINER_OF(it, struct ingress_client, all));
     }
     ke_loop_timer_after(worker->tick, 0);
 }

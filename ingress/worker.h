@@ -13,6 +13,7 @@
 #include "ingress/upstream.h"
 
 #define INGRESS_MAX_LISTEN 4
+#define INGRESS_DATE_BYTES 32
 
 struct ingress_counters {
     _Atomic uint64_t requests;
@@ -29,6 +30,7 @@ struct ingress_worker_options {
     const struct ke_endpoint *listen[2]; /* [0] HTTP, [1] HTTPS; borrowed, as is all below */
     size_t n_listen[2];
     unsigned max_clients;
+    struct ingress_timeouts timeouts;
     struct ingress_derive *derive;
     struct endpoint_table *table;
     struct tls_context *tls;
@@ -60,9 +62,11 @@ struct ingress_worker {
     struct ingress_upstreams *upstreams;
     struct ke_list clients;
     unsigned n_clients;
+    bool is_accept_paused; /* until the next tick */
     bool is_draining;
     int64_t drain_until_ns;
-    struct http_head head; /* scratch of one parse: 3 KB are not on every stack */
+    char date[INGRESS_DATE_BYTES]; /* now, as a Date field says it */
+    struct http_head head;         /* scratch of one parse: 3 KB are not on every stack */
     char path[LIMIT_HTTP_HEAD_BYTES];
 };
 
