@@ -17,7 +17,7 @@
 #include "core/net/http/http1.h"
 #include "test/support/base/test.h"
 
-enum { MAX_CONNS = 64, READ_BYTES = 65536 };
+enum { MAX_CONNS = 512, READ_BYTES = 65536 };
 
 struct conn {
     int fd; /* -1: free */
