@@ -138,11 +138,12 @@ static struct ingress_target make_target(struct build *build, const struct model
                                                .name = keep(build, backend->port.name) } };
     target.ingress = ke_arena_fmt(build->arena, "%.*s/%.*s", KE_STR_ARG(ingress->meta.ns),
                                   KE_STR_ARG(ingress->meta.name));
-    if (backend->service.len == 0)
+    if (backend->service.len == 0) {
         add_problem(build, ingress, "BackendNotSupported",
                     ke_arena_fmt(build->arena, "backend %.*s %.*s is no Service: answered with 503",
                                  KE_STR_ARG(backend->resource_kind),
                                  KE_STR_ARG(backend->resource_name)));
+    }
     return target;
 }
 
@@ -266,11 +267,12 @@ static void add_tls(struct build *build, const struct model_ingress *ingress,
     if (tls->secret.len == 0)
         return; /* the default certificate, as for a name that nobody has */
     cert = input->find_cert(input->ctx, ingress->meta.ns, tls->secret, &why);
-    if (cert == NULL)
+    if (cert == NULL) {
         add_problem(build, ingress, "TLSSecretInvalid",
                     ke_arena_fmt(build->arena,
                                  "Secret %.*s/%.*s: %s: the default certificate is served",
                                  KE_STR_ARG(ingress->meta.ns), KE_STR_ARG(tls->secret), why));
+    }
     for (size_t i = 0; tls_name(input, ingress, tls, i, &name); i++)
         add_cert(build, name, cert);
     tls_cert_unref(cert);
@@ -284,11 +286,12 @@ static void add_default(struct build *build, const struct model_ingress *ingress
     struct ingress_routes *routes = build->routes;
     bool is_catch_all = ingress->n_rules == 0;
     if (routes->has_default && (build->has_catch_all || !is_catch_all)) {
-        if (is_catch_all)
+        if (is_catch_all) {
             add_problem(build, ingress, "DefaultBackendConflict",
                         ke_arena_fmt(build->arena,
                                      "the default backend is that of %.*s, which is older",
                                      KE_STR_ARG(routes->fallback.ingress)));
+        }
         return;
     }
     routes->fallback = make_target(build, ingress, &ingress->default_backend);

@@ -330,7 +330,7 @@ static void take_request(struct ingress_client *client, const struct http_head *
                                              .is_done = head->framing == HTTP_BODY_NONE ||
                                                         (head->framing == HTTP_BODY_LENGTH &&
                                                          head->content_length == 0) };
-    client->n_tried = 0;
+    client->tried.n = 0;
     client->has_response = false;
     client->response = (struct ingress_body){ 0 };
     atomic_fetch_add_explicit(&client->worker->options.counters->requests, 1, memory_order_relaxed);
@@ -437,13 +437,14 @@ static bool take_head(struct ingress_client *client)
     size_t len = head->len;
     take_request(client, head);
     unsigned status = refusal(client, head);
-    if (status != 0)
+    if (status != 0) {
         ingress_client_answer(client, status,
                               !client->request.is_done || status == 400 || head->path.len == 0);
-    else if (ke_str_eq_c(head->path, "*"))
+    } else if (ke_str_eq_c(head->path, "*")) {
         ingress_client_answer(client, 204, !client->request.is_done);
-    else
+    } else {
         route(client, head);
+    }
     ke_buf_drop_front(&client->stream.in, len);
     return true;
 }

@@ -61,8 +61,7 @@ struct ingress_client {
     bool expects_continue;
     struct ingress_body request;
     struct ingress_destination to;
-    uint32_t tried[LIMIT_INGRESS_TRIES];
-    size_t n_tried;
+    struct ingress_tried tried;
     unsigned lost_status; /* what to answer when no endpoint is left to try */
     struct ke_buf head;   /* the request's head for the endpoint, kept while it may be sent again */
 

@@ -137,21 +137,21 @@ static void lose_endpoint(struct ingress_client *client, unsigned status)
     }
     ingress_exchange_abort(client);
     atomic_fetch_add_explicit(&client->worker->options.counters->retries, 1, memory_order_relaxed);
-    if (is_stale && client->n_tried > 0)
-        client->n_tried--; /* the endpoint may be well: only the connection was old */
+    if (is_stale && client->tried.n > 0)
+        client->tried.n--; /* the endpoint may be well: only the connection was old */
     try_endpoint(client);
 }
 
-static void send_head(struct ingress_client *client, uint32_t id, const struct ke_endpoint *at)
+static void send_head(struct ingress_client *client, const struct ingress_picked *picked)
 {
-    bool may_reuse = client->n_tried == 0 || client->is_idempotent;
-    client->upstream =
-        ingress_upstream_acquire(client->worker->upstreams, id, at, may_reuse, client);
+    bool may_reuse = client->tried.n == 0 || client->is_idempotent;
+    client->upstream = ingress_upstream_acquire(client->worker->upstreams, picked->id, &picked->at,
+                                                may_reuse, client);
     if (client->upstream == NULL) {
         ingress_client_answer(client, 503, !client->request.is_done);
         return;
     }
-    client->tried[client->n_tried++] = id;
+    client->tried.ids[client->tried.n++] = picked->id;
     ke_buf_add_str(&client->upstream->stream.out, ke_buf_str(&client->head));
     ingress_client_set_wait(client, client->upstream->is_connecting ? INGRESS_WAIT_CONNECT
                                                                     : INGRESS_WAIT_RESPONSE);
@@ -161,17 +161,16 @@ static void send_head(struct ingress_client *client, uint32_t id, const struct k
 
 static void try_endpoint(struct ingress_client *client)
 {
-    uint32_t id = 0;
-    struct ke_endpoint at = { 0 };
-    bool is_spent = client->n_tried == LIMIT_INGRESS_TRIES;
+    struct ingress_picked picked = { 0 };
+    bool is_spent = client->tried.n == LIMIT_INGRESS_TRIES;
     enum ingress_pick pick =
         is_spent ? INGRESS_NO_ENDPOINT
                  : ingress_pick_endpoint(client->worker->upstreams, client->worker->options.table,
-                                         &client->to, client->tried, client->n_tried, &id, &at);
+                                         &client->to, &client->tried, &picked);
     if (pick == INGRESS_PICKED)
-        send_head(client, id, &at);
+        send_head(client, &picked);
     else
-        ingress_client_answer(client, client->n_tried > 0 ? client->lost_status : 503,
+        ingress_client_answer(client, client->tried.n > 0 ? client->lost_status : 503,
                               !client->request.is_done);
 }
 

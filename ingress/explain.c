@@ -45,10 +45,11 @@ static void add_losers(struct explain_walk *walk, struct explain_hop *hop,
 static void add_problems(struct explain_walk *walk, struct explain_hop *hop,
                          const struct ingress_routes *routes)
 {
-    for (size_t i = 0; i < routes->n_problems; i++)
+    for (size_t i = 0; i < routes->n_problems; i++) {
         explain_hop_evidence(
             walk, hop, "Ingress %.*s/%.*s: %.*s", KE_STR_ARG(routes->problems[i].ns),
             KE_STR_ARG(routes->problems[i].name), KE_STR_ARG(routes->problems[i].message));
+    }
 }
 
 static bool names_host(const struct ingress_problem *problem, struct ke_str host)
@@ -151,13 +152,14 @@ static void explain_found(const struct ingress_routes *routes, struct explain_wa
     struct explain_hop *hop = explain_hop_add(walk, EXPLAIN_ROUTE, EXPLAIN_PASS, "%.*s%.*s -> %.*s",
                                               KE_STR_ARG(request->host), KE_STR_ARG(path),
                                               KE_STR_ARG(ke_buf_str(&target)));
-    if (found->path != NULL)
+    if (found->path != NULL) {
         explain_hop_evidence(walk, hop, "rule %s %.*s of Ingress %.*s",
                              ingress_path_type_name(found->path->type),
                              KE_STR_ARG(found->path->path), KE_STR_ARG(found->target->ingress));
-    else
+    } else {
         explain_hop_evidence(walk, hop, "default backend of %.*s",
                              KE_STR_ARG(found->target->ingress));
+    }
     add_losers(walk, hop, found, path);
     if (!stop_bad_certificate(walk, request, routes, found))
         take_target(explain_walk_arena(walk), request, found->target);

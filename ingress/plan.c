@@ -64,30 +64,36 @@ static bool collect(struct plan *plan)
     return true;
 }
 
+static void print_target(const struct ingress_target *target, struct ke_buf *out)
+{
+    ke_buf_add_c(out, " -> ");
+    ingress_target_print(target, out);
+    ke_buf_addf(out, " (%.*s)%s\n", KE_STR_ARG(target->ingress),
+                target->is_redirected ? ", HTTP is redirected to HTTPS" : "");
+}
+
+static void print_host(const struct ingress_host *host, struct ke_buf *out)
+{
+    struct ke_str name = host->name.len > 0 ? host->name : KE_STR("*");
+    for (size_t i = 0; i < host->n_paths; i++) {
+        const struct ingress_path *path = &host->paths[i];
+        ke_buf_addf(out, "host %.*s %s %.*s", KE_STR_ARG(name), ingress_path_type_name(path->type),
+                    KE_STR_ARG(path->path));
+        print_target(&path->target, out);
+    }
+    if (host->has_default) {
+        ke_buf_addf(out, "host %.*s else", KE_STR_ARG(name));
+        print_target(&host->fallback, out);
+    }
+}
+
 static void print_routes(const struct ingress_routes *routes, struct ke_buf *out)
 {
-    for (size_t i = 0; i < routes->n_hosts; i++) {
-        const struct ingress_host *host = &routes->hosts[i];
-        for (size_t j = 0; j < host->n_paths; j++) {
-            const struct ingress_path *path = &host->paths[j];
-            ke_buf_addf(out, "host %.*s %s %.*s -> ",
-                        KE_STR_ARG(host->name.len > 0 ? host->name : KE_STR("*")),
-                        ingress_path_type_name(path->type), KE_STR_ARG(path->path));
-            ingress_target_print(&path->target, out);
-            ke_buf_addf(out, " (%.*s)%s\n", KE_STR_ARG(path->target.ingress),
-                        path->target.is_redirected ? ", HTTP is redirected to HTTPS" : "");
-        }
-        if (host->has_default) {
-            ke_buf_addf(out, "host %.*s else -> ",
-                        KE_STR_ARG(host->name.len > 0 ? host->name : KE_STR("*")));
-            ingress_target_print(&host->fallback, out);
-            ke_buf_addf(out, " (%.*s)\n", KE_STR_ARG(host->fallback.ingress));
-        }
-    }
+    for (size_t i = 0; i < routes->n_hosts; i++)
+        print_host(&routes->hosts[i], out);
     if (routes->has_default) {
-        ke_buf_add_c(out, "default -> ");
-        ingress_target_print(&routes->fallback, out);
-        ke_buf_addf(out, " (%.*s)\n", KE_STR_ARG(routes->fallback.ingress));
+        ke_buf_add_c(out, "default");
+        print_target(&routes->fallback, out);
     }
     for (size_t i = 0; i < routes->n_certs; i++)
         ke_buf_addf(out, "certificate %.*s%s\n", KE_STR_ARG(routes->certs[i].name),

@@ -133,10 +133,10 @@ static unsigned in_flight(const struct ingress_upstreams *upstreams, uint32_t id
     return upstream != NULL ? upstream->n_in_flight : 0;
 }
 
-static bool is_tried(uint32_t id, const uint32_t *tried, size_t n_tried)
+static bool is_tried(uint32_t id, const struct ingress_tried *tried)
 {
-    for (size_t i = 0; i < n_tried; i++) {
-        if (tried[i] == id)
+    for (size_t i = 0; i < tried->n; i++) {
+        if (tried->ids[i] == id)
             return true;
     }
     return false;
@@ -144,13 +144,13 @@ static bool is_tried(uint32_t id, const uint32_t *tried, size_t n_tried)
 
 /* The first endpoint from a random place on that was not tried. */
 static const struct endpoint_backend *any_backend(const struct endpoint_port *port,
-                                                  const uint32_t *tried, size_t n_tried)
+                                                  const struct ingress_tried *tried)
 {
     uint32_t from = ke_rand_below(port->n_cluster);
     for (uint32_t i = 0; i < port->n_cluster; i++) {
         const struct endpoint_backend *backend =
             &port->backends[port->cluster[(from + i) % port->n_cluster]];
-        if (!is_tried(backend->id, tried, n_tried))
+        if (!is_tried(backend->id, tried))
             return backend;
     }
     return NULL;
@@ -158,8 +158,9 @@ static const struct endpoint_backend *any_backend(const struct endpoint_port *po
 
 enum ingress_pick ingress_pick_endpoint(struct ingress_upstreams *upstreams,
                                         struct endpoint_table *table,
-                                        const struct ingress_destination *to, const uint32_t *tried,
-                                        size_t n_tried, uint32_t *out_id, struct ke_endpoint *out)
+                                        const struct ingress_destination *to,
+                                        const struct ingress_tried *tried,
+                                        struct ingress_picked *out)
 {
     struct model_port_ref ref = { .number = to->port_number, .name = ke_str_c(to->port_name) };
     enum ingress_pick why = INGRESS_NO_SERVICE;
@@ -168,15 +169,14 @@ enum ingress_pick ingress_pick_endpoint(struct ingress_upstreams *upstreams,
     const struct endpoint_port *port =
         ingress_find_port(table, ke_str_c(to->ns), ke_str_c(to->service), &ref, &why);
     if (port != NULL && port->n_cluster > 0) {
-        first = any_backend(port, tried, n_tried);
-        const struct endpoint_backend *second = any_backend(port, tried, n_tried);
+        first = any_backend(port, tried);
+        const struct endpoint_backend *second = any_backend(port, tried);
         if (first != NULL && in_flight(upstreams, second->id) < in_flight(upstreams, first->id))
             first = second;
         why = INGRESS_NO_ENDPOINT;
     }
     if (first != NULL) {
-        *out_id = first->id;
-        *out = (struct ke_endpoint){ .ip = first->ip, .port = first->port };
+        *out = (struct ingress_picked){ first->id, { .ip = first->ip, .port = first->port } };
         why = INGRESS_PICKED;
     }
     ke_snap_read_end();

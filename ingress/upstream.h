@@ -51,11 +51,21 @@ const struct endpoint_port *ingress_find_port(struct endpoint_table *table, stru
                                               struct ke_str service,
                                               const struct model_port_ref *ref,
                                               enum ingress_pick *why);
-/* Two random endpoints that are not in tried, the one with fewer requests in flight here. */
+/* Endpoints that one request has been tried with. */
+struct ingress_tried {
+    uint32_t ids[LIMIT_INGRESS_TRIES];
+    size_t n;
+};
+struct ingress_picked {
+    uint32_t id;
+    struct ke_endpoint at;
+};
+/* Two random endpoints that were not tried, the one with fewer requests in flight here. */
 enum ingress_pick ingress_pick_endpoint(struct ingress_upstreams *upstreams,
                                         struct endpoint_table *table,
-                                        const struct ingress_destination *to, const uint32_t *tried,
-                                        size_t n_tried, uint32_t *out_id, struct ke_endpoint *out);
+                                        const struct ingress_destination *to,
+                                        const struct ingress_tried *tried,
+                                        struct ingress_picked *out);
 
 /*
  * A connection to the endpoint: an idle one where there is one (and may_reuse), else a new one,

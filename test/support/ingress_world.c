@@ -147,16 +147,17 @@ void ingress_world_service(struct ingress_world *world, const char *name, const 
                    "'ports':[{'name':'http','protocol':'TCP','port':80}]");
     test_put_service(world->table, "default", name, spec);
     for (size_t i = 0; i < 8; i++) {
-        char slice[64];
+        char slice_name[64];
         char port[64];
-        (void)snprintf(slice, sizeof(slice), "%s-%zu", name, i);
+        (void)snprintf(slice_name, sizeof(slice_name), "%s-%zu", name, i);
         (void)snprintf(port, sizeof(port), "{'name':'http','port':%u}",
                        i < n_ports ? ports[i] : 1U);
-        if (i < n_ports)
-            test_put_slice(world->table, "default", slice, name, port,
+        if (i < n_ports) {
+            test_put_slice(world->table, "default", slice_name, name, port,
                            "{'addresses':['127.0.0.1'],'conditions':{'ready':true}}");
-        else
-            test_delete(world->table, MODEL_ENDPOINTSLICE, "default", slice);
+        } else {
+            test_delete(world->table, MODEL_ENDPOINTSLICE, "default", slice_name);
+        }
     }
     endpoint_table_publish(world->table, ++world->revision);
 }

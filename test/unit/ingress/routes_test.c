@@ -125,10 +125,11 @@ static void classes_decide_whose_an_ingress_is(void **state)
         char annotation[96] = "";
         if (cases[i].field != NULL)
             (void)snprintf(field, sizeof(field), "'ingressClassName':'%s',", cases[i].field);
-        if (cases[i].annotation != NULL)
+        if (cases[i].annotation != NULL) {
             (void)snprintf(annotation, sizeof(annotation),
                            ",'annotations':{'kubernetes.io/ingress.class':'%s'}",
                            cases[i].annotation);
+        }
         (void)snprintf(text, sizeof(text),
                        "{'metadata':{'namespace':'ns','name':'x'%s},'spec':{%s" DEFAULT("s") "}}",
                        annotation, field);
