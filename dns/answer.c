@@ -164,7 +164,7 @@ static enum dns_verdict answer_version(struct dns_answering *state)
 
 /* ---- pods (D18, insecure: the address is read off the name) ---- */
 
-static bool pod_address(struct ke_str label, struct ke_ip *out)
+bool dns_label_address(struct ke_str label, struct ke_ip *out)
 {
     char text[DNS_LABEL_MAX + 1];
     struct ke_err ignored = KE_ERR_INIT;
@@ -192,7 +192,7 @@ static enum dns_verdict answer_pod(struct dns_answering *state)
         return dns_answer_nxdomain(state);
     if (n == 2)
         return dns_answer_no_such_type(state);
-    if (n != 3 || !pod_address(dns_name_label(state->name, 0), &ip))
+    if (n != 3 || !dns_label_address(dns_name_label(state->name, 0), &ip))
         return dns_answer_nxdomain(state);
     uint16_t has_type = ip.family == KE_FAMILY_IPV6 ? DNS_TYPE_AAAA : DNS_TYPE_A;
     if (state->query->type != has_type)

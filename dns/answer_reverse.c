@@ -128,6 +128,7 @@ enum dns_verdict dns_answer_reverse(struct dns_answering *state)
     /* The name exists, the type does not: take the records back. */
     state->reply->len = state->reply->ends[0].len;
     state->reply->counts[DNS_SECTION_ANSWER] = 0;
+    state->reply->has_overflowed = false;
     unsigned n_zone_labels = 0;
     state->n_above = owned_range(state, &reverse, &n_zone_labels) != NULL
                          ? state->name->n_labels - n_zone_labels

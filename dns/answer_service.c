@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "core/base/limits.h"
 #include "dns/answer_state.h"
 
 #define MAX_CNAMES 8
@@ -20,12 +21,28 @@ static enum ke_family type_family(uint16_t type)
 
 /* ---- endpoints ---- */
 
-static bool endpoint_has_label(const struct endpoint_backend *endpoint, struct ke_str label)
+/* The label of an endpoint as asked for, and the address it spells: empty and NONE for none. */
+struct endpoint_label {
+    struct ke_str text;
+    struct ke_ip ip;
+};
+
+static struct endpoint_label label_of(struct ke_str text)
 {
+    struct endpoint_label label = { .text = text };
     char dashed[DNS_LABEL_MAX + 1];
+    if (!dns_label_address(text, &label.ip) ||
+        !ke_str_eq(ke_str_of(dashed, dns_endpoint_label(&label.ip, dashed)), text))
+        label.ip.family = KE_FAMILY_NONE; /* one address has one name */
+    return label;
+}
+
+static bool endpoint_has_label(const struct endpoint_backend *endpoint,
+                               const struct endpoint_label *label)
+{
     if (endpoint->hostname.len > 0)
-        return ke_str_eq_nocase(endpoint->hostname, label);
-    return ke_str_eq(ke_str_of(dashed, dns_endpoint_label(&endpoint->ip, dashed)), label);
+        return ke_str_eq_nocase(endpoint->hostname, label->text);
+    return ke_ip_eq(&endpoint->ip, &label->ip);
 }
 
 static bool has_ready_endpoint(const struct endpoint_service *service)
@@ -37,17 +54,17 @@ static bool has_ready_endpoint(const struct endpoint_service *service)
     return false;
 }
 
-/* Records of the ready endpoints of a family, of one name when label is not empty. True: some
+/* Records of the ready endpoints of a family, of one name when label is not NULL. True: some
  * endpoint fits, of whatever family. */
 static bool add_endpoints(struct dns_answering *state, const struct endpoint_service *service,
-                          struct ke_str label, enum ke_family family)
+                          const struct endpoint_label *label, enum ke_family family)
 {
     bool exists = false;
     uint32_t from = dns_rotation(service->n_addresses);
     for (uint32_t i = 0; i < service->n_addresses; i++) {
         const struct endpoint_backend *endpoint =
             &service->addresses[(from + i) % service->n_addresses];
-        if (!endpoint->is_ready || (label.len > 0 && !endpoint_has_label(endpoint, label)))
+        if (!endpoint->is_ready || (label != NULL && !endpoint_has_label(endpoint, label)))
             continue;
         exists = true;
         if (endpoint->ip.family == family)
@@ -63,7 +80,7 @@ static bool add_endpoints(struct dns_answering *state, const struct endpoint_ser
 struct srv_filter {
     struct ke_str port;
     struct ke_str proto;
-    struct ke_str endpoint;
+    const struct endpoint_label *endpoint;
 };
 
 struct srv_target {
@@ -90,7 +107,7 @@ static void srv_each_endpoint(const struct endpoint_port *port, const struct srv
         const struct endpoint_backend *backend = &port->backends[i];
         struct srv_target target = { .ip = &backend->ip, .port = backend->port };
         if (!backend->is_ready ||
-            (filter->endpoint.len > 0 && !endpoint_has_label(backend, filter->endpoint)))
+            (filter->endpoint != NULL && !endpoint_has_label(backend, filter->endpoint)))
             continue;
         target.label =
             backend->hostname.len > 0
@@ -104,7 +121,7 @@ static void srv_each_endpoint(const struct endpoint_port *port, const struct srv
 static void srv_each(const struct endpoint_service *service, const struct srv_filter *filter,
                      srv_fn *fn, void *ctx)
 {
-    bool by_endpoint = service->is_headless || filter->endpoint.len > 0;
+    bool by_endpoint = service->is_headless || filter->endpoint != NULL;
     for (int family = 0; family < N_FAMILIES; family++) {
         for (uint32_t i = 0; i < service->n_ports[family]; i++) {
             const struct endpoint_port *port = &service->ports[family][i];
@@ -133,17 +150,16 @@ static void count_target(void *ctx, struct srv_target *target)
 
 /* Places of the targets written so far: to leave out what would be the same record twice, and to
  * point to from ADDITIONAL. */
-#define MAX_TARGETS 256
 struct srv_writer {
     struct dns_answering *state;
     const struct endpoint_service *service;
     uint16_t weight;
     struct {
-        uint16_t at; /* of the target's name in the reply */
+        uint16_t at; /* of the target's name in the reply, where it is for the first time */
         uint16_t port;
         uint8_t label_len;
         struct ke_ip ip;
-    } done[MAX_TARGETS];
+    } done[LIMIT_DNS_SRV_RECORDS];
     unsigned n_done;
 };
 
@@ -182,7 +198,7 @@ static void write_srv(void *ctx, struct srv_target *target)
     struct ke_str label = target->label;
     bool is_known = false;
     uint16_t known_at = 0;
-    if (label.len > DNS_LABEL_MAX || writer->n_done == MAX_TARGETS)
+    if (label.len > DNS_LABEL_MAX || writer->n_done == LIMIT_DNS_SRV_RECORDS)
         return;
     for (unsigned i = 0; i < writer->n_done && !is_known; i++) {
         if (!same_label(writer, i, label))
@@ -191,13 +207,13 @@ static void write_srv(void *ctx, struct srv_target *target)
         is_known = writer->done[i].port == target->port;
     }
     uint16_t name_at = known_at;
-    if (!is_known) {
+    if (!is_known) { /* perhaps a name with another port */
         size_t at =
             dns_reply_rr(reply, &writer->state->owner, DNS_TYPE_SRV, writer->state->zone->ttl_s);
         dns_reply_be16(reply, 0); /* priority */
         dns_reply_be16(reply, writer->weight);
         dns_reply_be16(reply, target->port);
-        name_at = (uint16_t)reply->len;
+        name_at = known_at != 0 ? known_at : (uint16_t)reply->len;
         write_target_name(writer, label);
         dns_reply_rr_end(reply, at);
     }
@@ -288,7 +304,7 @@ static enum dns_verdict answer_addresses(struct dns_answering *state,
     enum ke_family family = type_family(state->query->type);
     uint16_t before = state->reply->counts[DNS_SECTION_ANSWER];
     if (service->is_headless) {
-        (void)add_endpoints(state, service, (struct ke_str){ 0 }, family);
+        (void)add_endpoints(state, service, NULL, family);
     } else {
         for (uint32_t i = 0; i < service->n_cluster_ips; i++) {
             if (service->cluster_ips[i].family == family)
@@ -316,14 +332,15 @@ static enum dns_verdict answer_whole(struct dns_answering *state,
 }
 
 static enum dns_verdict answer_endpoint(struct dns_answering *state,
-                                        const struct endpoint_service *service, struct ke_str label)
+                                        const struct endpoint_service *service)
 {
+    struct endpoint_label label = label_of(dns_name_label(state->name, 0));
     enum ke_family family = type_family(state->query->type);
     uint16_t before = state->reply->counts[DNS_SECTION_ANSWER];
-    if (!add_endpoints(state, service, label, family))
+    if (!add_endpoints(state, service, &label, family))
         return dns_answer_nxdomain(state); /* D9 */
     if (state->query->type == DNS_TYPE_SRV)
-        return answer_srv(state, service, &(struct srv_filter){ .endpoint = label });
+        return answer_srv(state, service, &(struct srv_filter){ .endpoint = &label });
     if (state->reply->counts[DNS_SECTION_ANSWER] == before && !state->reply->has_overflowed)
         return dns_answer_no_such_type(state);
     return DNS_ANSWERED;
@@ -362,10 +379,9 @@ enum dns_verdict dns_answer_service(struct dns_answering *state)
     if (n == 1)
         return dns_answer_no_such_type(state); /* D19 */
     struct ke_str ns = dns_name_label(state->name, n - 2);
-    if (!endpoint_table_has_namespace(state->table, ns))
-        return dns_answer_nxdomain(state);
     if (n == 2)
-        return dns_answer_no_such_type(state);
+        return endpoint_table_has_namespace(state->table, ns) ? dns_answer_no_such_type(state)
+                                                              : dns_answer_nxdomain(state);
     const struct endpoint_service *service =
         endpoint_table_find(state->table, ns, dns_name_label(state->name, n - 3));
     if (service == NULL || n > 5)
@@ -375,6 +391,6 @@ enum dns_verdict dns_answer_service(struct dns_answering *state)
     if (n == 3)
         return answer_whole(state, service);
     if (n == 4)
-        return answer_endpoint(state, service, dns_name_label(state->name, 0));
+        return answer_endpoint(state, service);
     return answer_port(state, service);
 }

@@ -33,6 +33,9 @@ enum dns_verdict dns_answer_in_zone(struct dns_answering *state);
 /* answer_reverse.c: names under in-addr.arpa and ip6.arpa; DNS_NOT_OURS when nothing is known. */
 enum dns_verdict dns_answer_reverse(struct dns_answering *state);
 
+/* "10-0-0-1", "fd00--1": the address that a label spells. */
+bool dns_label_address(struct ke_str label, struct ke_ip *out);
+
 /* Starting at a random one spreads clients that take the first. */
 uint32_t dns_rotation(uint32_t n);
 

@@ -13,10 +13,10 @@
 struct dns_tcp;
 
 struct dns_client {
-    struct dns_tcp *tcp; /* NULL: UDP */
-    uint64_t tcp_id;     /* of the connection */
-    int fd;              /* UDP socket */
-    struct sockaddr_storage peer;
+    struct dns_tcp *tcp;                 /* NULL: UDP */
+    uint64_t tcp_id;                     /* of the connection */
+    int fd;                              /* UDP socket */
+    const struct sockaddr_storage *peer; /* borrowed */
     socklen_t peer_len;
     struct ke_ip local; /* the address asked, family NONE: the socket is bound to one */
 };

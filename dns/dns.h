@@ -26,6 +26,12 @@ struct dns_settings {
     uint32_t ttl_s; /* 5 */
 };
 
+/* How long is waited; 0: as core/base/limits.h says. Tests wait less. */
+struct dns_timing {
+    int64_t forward_try_ms;
+    int64_t tcp_idle_ms;
+};
+
 struct dns_options {
     struct dns_settings settings;     /* copied */
     const struct ke_endpoint *listen; /* UDP and TCP on each */
@@ -34,6 +40,7 @@ struct dns_options {
     size_t n_upstreams;
     const char *resolv_conf; /* "/etc/resolv.conf"; 127.0.0.53 in it is followed to the real ones */
     unsigned n_threads;      /* 0: one */
+    struct dns_timing timing;
     struct endpoint_table *table; /* borrowed */
     struct report *report;        /* borrowed */
     /* Appends who holds a port ("nginx (pid 12)"); may be NULL. Any thread. */
@@ -48,6 +55,7 @@ enum ke_code dns_server_new(const struct dns_options *options, struct dns_server
                             struct ke_err *err) KE_MUST_CHECK;
 /* A port that cannot be bound is retried with back-off and reported (part "dns"); not an error. */
 enum ke_code dns_server_start(struct dns_server *server, struct ke_err *err) KE_MUST_CHECK;
+/* Who still waits for an upstream is told SERVFAIL. Once; there is no start after it. */
 void dns_server_stop(struct dns_server *server);
 void dns_server_free(struct dns_server *server); /* NULL is fine */
 bool dns_server_is_serving(const struct dns_server *server);
@@ -55,7 +63,8 @@ bool dns_server_is_serving(const struct dns_server *server);
 /* Provider of the phase NAME. */
 enum ke_code dns_explain_register(struct dns_server *server, struct explain *explain,
                                   struct ke_err *err) KE_MUST_CHECK;
-/* {"listen":[...],"queries":N,"forwarded":N,"upstreams":[...]}; any thread. */
+/* {"serving":true,"listen":[...],"upstreams":[...],"queries":N,"forwarded":N,"failed":N}; any
+ * thread. */
 void dns_print_status(struct dns_server *server, struct ke_buf *out);
 
 /* Every name and record that the table gives, one a line in zone-file form, sorted. Pure. */

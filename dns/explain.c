@@ -34,6 +34,8 @@ static bool take_records(struct explain_walk *walk, struct explain_hop *hop,
     return has_address;
 }
 
+#define N_CANDIDATES 4
+
 /* The search list of a pod's resolv.conf: name.NS.svc.ZONE, name.svc.ZONE, name.ZONE, name. */
 static struct ke_str candidate(const struct dns_explainer *explainer, struct ke_arena *arena,
                                const struct explain_request *request, unsigned i)
@@ -59,72 +61,165 @@ static struct ke_str candidate(const struct dns_explainer *explainer, struct ke_
     }
 }
 
-static bool try_name(const struct dns_explainer *explainer, struct explain_walk *walk,
-                     struct explain_request *request, struct ke_str name)
+/* Which Service a whole name is the name of: SERVICE.NS.svc.ZONE. NULL: none. In a read section. */
+static const struct endpoint_service *service_of(const struct dns_explainer *explainer,
+                                                 struct ke_str text)
+{
+    struct dns_name name;
+    unsigned n_above = 0;
+    if (!dns_name_from_text(text, &name) ||
+        !dns_name_is_in(&name, &explainer->zone->domain, &n_above) || n_above != 3 ||
+        !ke_str_eq_c(dns_name_label(&name, 2), "svc"))
+        return NULL;
+    return endpoint_table_find(explainer->table, dns_name_label(&name, 1),
+                               dns_name_label(&name, 0));
+}
+
+/* What is being asked in one walk. */
+struct asking {
+    const struct dns_explainer *explainer;
+    struct explain_walk *walk;
+    struct explain_request *request;
+    struct dns_told *told;
+};
+
+static bool ask(struct asking *asking, struct ke_str name, enum dns_type type)
+{
+    return dns_ask_table(asking->explainer->zone, asking->explainer->table, name, type,
+                         asking->told);
+}
+
+static bool has_answer(const struct dns_told *told)
+{
+    struct dns_walk records;
+    struct dns_record record;
+    return told->rcode == DNS_NOERROR && dns_walk_begin(&records, told->bytes, told->len) &&
+           dns_walk_next(&records, &record) == 1 && record.section == DNS_SECTION_ANSWER;
+}
+
+/* A name that cluster DNS has records of. */
+static bool try_records(struct asking *asking, struct ke_str name)
 {
     static const enum dns_type types[] = { DNS_TYPE_A, DNS_TYPE_AAAA };
-    struct dns_told told;
     for (size_t i = 0; i < KE_ARRAY_LEN(types); i++) {
-        if (!dns_ask_table(explainer->zone, explainer->table, name, types[i], &told) ||
-            told.verdict != DNS_ANSWERED || told.rcode != DNS_NOERROR)
+        if (!ask(asking, name, types[i]) || asking->told->verdict != DNS_ANSWERED ||
+            !has_answer(asking->told))
             continue;
-        struct dns_walk records;
-        struct dns_record record;
-        if (!dns_walk_begin(&records, told.bytes, told.len) ||
-            dns_walk_next(&records, &record) != 1 || record.section != DNS_SECTION_ANSWER)
-            continue;
-        struct explain_hop *hop =
-            explain_hop_add(walk, EXPLAIN_NAME, EXPLAIN_PASS, "%.*s %s is answered by cluster DNS",
-                            KE_STR_ARG(name), dns_type_name(types[i]));
+        struct explain_hop *hop = explain_hop_add(asking->walk, EXPLAIN_NAME, EXPLAIN_PASS,
+                                                  "%.*s %s is answered by cluster DNS",
+                                                  KE_STR_ARG(name), dns_type_name(types[i]));
         struct ke_ip ip = { 0 };
-        if (take_records(walk, hop, &told, &ip)) {
-            request->has_address = true;
-            request->address = ip;
+        if (take_records(asking->walk, hop, asking->told, &ip)) {
+            asking->request->has_address = true;
+            asking->request->address = ip;
         }
         return true;
     }
     return false;
 }
 
-/* Nothing answered: say what was asked and what came. */
-static void explain_failure(const struct dns_explainer *explainer, struct explain_walk *walk,
-                            const struct explain_request *request)
+static void explain_alias(struct asking *asking, struct ke_str name,
+                          const struct endpoint_service *service)
 {
+    struct explain_walk *walk = asking->walk;
+    struct ke_ip none = { 0 };
+    if (ask(asking, name, DNS_TYPE_A) && asking->told->verdict == DNS_EXTERNAL_NAME) {
+        struct explain_hop *hop =
+            explain_hop_add(walk, EXPLAIN_NAME, EXPLAIN_PASS,
+                            "%.*s is an alias of %.*s, which the upstream resolvers are asked for",
+                            KE_STR_ARG(name), KE_STR_ARG(service->external_name));
+        (void)take_records(walk, hop, asking->told, &none);
+        return;
+    }
+    struct explain_hop *hop = explain_hop_add(
+        walk, EXPLAIN_NAME, EXPLAIN_STOP, "%.*s is an alias of %.*s: %s", KE_STR_ARG(name),
+        KE_STR_ARG(service->external_name),
+        asking->told->rcode == DNS_NOERROR ? "no address" : dns_rcode_name(asking->told->rcode));
+    explain_hop_stop(walk, hop,
+                     ke_arena_fmt(explain_walk_arena(walk),
+                                  "Service %.*s/%.*s is an alias of %.*s, which has no address",
+                                  KE_STR_ARG(service->ns), KE_STR_ARG(service->name),
+                                  KE_STR_ARG(service->external_name)),
+                     ke_arena_fmt(explain_walk_arena(walk), "kubectl -n %.*s edit service %.*s",
+                                  KE_STR_ARG(service->ns), KE_STR_ARG(service->name)));
+}
+
+/* The Service is there, though its name has no address: the phases behind say why. */
+static bool try_service(struct asking *asking, struct ke_str name)
+{
+    struct ke_arena *arena = explain_walk_arena(asking->walk);
+    ke_snap_read_begin();
+    const struct endpoint_service *service = service_of(asking->explainer, name);
+    if (service != NULL) {
+        asking->request->service_ns = ke_arena_str(arena, service->ns);
+        asking->request->service_name = ke_arena_str(arena, service->name);
+        if (service->type == MODEL_SERVICE_EXTERNAL_NAME)
+            explain_alias(asking, name, service);
+        else
+            (void)explain_hop_add(asking->walk, EXPLAIN_NAME, EXPLAIN_NOTE,
+                                  "%.*s has no address: %s", KE_STR_ARG(name),
+                                  service->is_headless
+                                      ? "the Service is headless and has no ready endpoint"
+                                      : "the Service has none");
+    }
+    ke_snap_read_end();
+    return service != NULL;
+}
+
+/* Nothing answered: say what was asked and what came. */
+static void explain_failure(struct asking *asking)
+{
+    struct explain_walk *walk = asking->walk;
     struct ke_arena *arena = explain_walk_arena(walk);
-    bool is_synced = endpoint_table_is_synced(explainer->table);
-    struct explain_hop *hop = explain_hop_add(walk, EXPLAIN_NAME, EXPLAIN_STOP,
-                                              "no answer for %.*s", KE_STR_ARG(request->host));
-    for (unsigned i = 0; i < 4; i++) {
-        struct dns_told told;
-        struct ke_str name = candidate(explainer, arena, request, i);
-        if (!dns_ask_table(explainer->zone, explainer->table, name, DNS_TYPE_A, &told))
+    struct ke_str host = asking->request->host;
+    bool is_foreign = false;
+    struct explain_hop *hop =
+        explain_hop_add(walk, EXPLAIN_NAME, EXPLAIN_STOP, "no answer for %.*s", KE_STR_ARG(host));
+    for (unsigned i = 0; i < N_CANDIDATES; i++) {
+        struct ke_str name = candidate(asking->explainer, arena, asking->request, i);
+        if (!ask(asking, name, DNS_TYPE_A))
             continue;
-        const char *said = told.verdict != DNS_ANSWERED ? "outside of the cluster domain"
-                           : told.rcode == DNS_NOERROR  ? "no address"
-                                                        : dns_rcode_name(told.rcode);
+        is_foreign = asking->told->verdict == DNS_NOT_OURS;
+        const char *said = is_foreign ? "outside of the cluster domain, goes to upstream resolvers"
+                           : asking->told->rcode == DNS_NOERROR
+                               ? "no address"
+                               : dns_rcode_name(asking->told->rcode);
         explain_hop_evidence(walk, hop, "%.*s A: %s", KE_STR_ARG(name), said);
     }
-    if (!is_synced) {
+    if (!endpoint_table_is_synced(asking->explainer->table)) {
         explain_hop_stop(walk, hop, KE_STR("cluster DNS has not synced yet"), KE_STR(""));
         return;
     }
-    struct ke_str cause =
-        ke_arena_fmt(arena, "cluster DNS does not know %.*s: there is no such service",
-                     KE_STR_ARG(request->host));
+    bool has_dot = ke_str_find(host, '.') < host.len;
+    struct ke_str cause = ke_arena_fmt(
+        arena,
+        is_foreign && has_dot
+            ? "%.*s is the name of no Service; as a name outside of the cluster, cluster DNS "
+              "forwards it to the upstream resolvers"
+            : "cluster DNS does not know %.*s: there is no such Service",
+        KE_STR_ARG(host));
     explain_hop_stop(walk, hop, cause, KE_STR("kubectl get services -A"));
 }
+
 static void explain_name(void *ctx, struct explain_walk *walk, struct explain_request *request)
 {
     const struct dns_explainer *explainer = ctx;
     if (request->has_address || request->host.len == 0 || request->service_name.len > 0)
         return;
     struct ke_arena *arena = explain_walk_arena(walk);
-    for (unsigned i = 0; i < 4; i++) {
-        if (try_name(explainer, walk, request, candidate(explainer, arena, request, i)))
+    struct asking asking = { explainer, walk, request,
+                             ke_arena_alloc(arena, sizeof(struct dns_told)) };
+    if (asking.told == NULL) {
+        (void)explain_hop_add(walk, EXPLAIN_NAME, EXPLAIN_STOP, "no memory to ask for names");
+        return;
+    }
+    for (unsigned i = 0; i < N_CANDIDATES; i++) {
+        struct ke_str name = candidate(explainer, arena, request, i);
+        if (try_records(&asking, name) || try_service(&asking, name))
             return;
     }
     if (!request->is_http && !request->is_https)
-        explain_failure(explainer, walk, request);
+        explain_failure(&asking);
 }
 
 enum ke_code dns_explainer_register(struct dns_explainer *explainer, struct explain *explain,

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -39,15 +38,15 @@ struct question {
     bool is_tcp;
     size_t sent;      /* TCP: of length and packet */
     struct ke_buf in; /* TCP */
-    struct waiter waiters[LIMIT_DNS_WAITERS];
-    size_t n_waiters;
+    struct waiter *waiters;
+    size_t n_waiters, cap_waiters;
 };
 
 struct dns_forwarder {
     struct dns_forwarder_options options;
     struct dns_upstreams upstreams;
     int64_t checked_ns;
-    struct timespec resolv_mtime;
+    uint64_t resolv_stamp;
     struct ke_map *by_key;
     struct ke_list questions;
     size_t n_questions;
@@ -99,27 +98,25 @@ static void free_question(struct question *question)
     forget_key(question);
     ke_list_remove(&question->all);
     forwarder->n_questions--;
+    free(question->waiters);
     free(question);
 }
 
 /* resolv.conf is looked at again when it changed, at most every five seconds. */
 static void refresh(struct dns_forwarder *forwarder)
 {
-    struct stat st = { 0 };
     int64_t now = ke_loop_now(forwarder->options.loop);
     bool is_fresh = forwarder->checked_ns != 0 && now - forwarder->checked_ns < RESOLV_CHECK_NS;
     if (forwarder->options.fixed.n > 0 || is_fresh)
         return;
     bool is_first = forwarder->checked_ns == 0;
     forwarder->checked_ns = now;
-    if (stat(forwarder->options.resolv_conf, &st) != 0 && !is_first)
-        return;
-    if (!is_first && st.st_mtim.tv_sec == forwarder->resolv_mtime.tv_sec &&
-        st.st_mtim.tv_nsec == forwarder->resolv_mtime.tv_nsec)
-        return;
-    forwarder->resolv_mtime = st.st_mtim;
-    dns_resolv_read(forwarder->options.resolv_conf, forwarder->options.own,
-                    forwarder->options.n_own, &forwarder->upstreams);
+    uint64_t stamp = dns_resolv_stamp(&forwarder->options.files);
+    if (!is_first && (stamp == forwarder->resolv_stamp || stamp == 0))
+        return; /* as it was, or gone: perhaps being replaced */
+    forwarder->resolv_stamp = stamp;
+    dns_resolv_read(&forwarder->options.files, forwarder->options.own, forwarder->options.n_own,
+                    &forwarder->upstreams);
 }
 
 bool dns_forwarder_has_upstream(struct dns_forwarder *forwarder)
@@ -135,15 +132,12 @@ const struct dns_upstreams *dns_forwarder_upstreams(struct dns_forwarder *forwar
 
 static void finish(struct question *question, const uint8_t *reply, size_t len)
 {
-    struct waiter waiters[LIMIT_DNS_WAITERS];
-    size_t n = question->n_waiters;
-    memcpy(waiters, question->waiters, n * sizeof(waiters[0]));
     if (reply != NULL)
         question->forwarder->next_upstream = question->upstream;
     close_try(question);
     forget_key(question); /* a waiter may ask the same again */
-    for (size_t i = 0; i < n; i++)
-        waiters[i].fn(waiters[i].ctx, reply, len);
+    for (size_t i = 0; i < question->n_waiters; i++)
+        question->waiters[i].fn(question->waiters[i].ctx, reply, len);
     free_question(question);
 }
 
@@ -172,6 +166,11 @@ static bool matches(const struct question *question, const uint8_t *reply, size_
                          &asked_end) &&
            dns_name_eq(&name, &asked) && end + 4 <= len &&
            memcmp(reply + end, question->packet + asked_end, 4) == 0;
+}
+
+static void start_timer(struct question *question)
+{
+    ke_loop_timer_after(question->timer, question->forwarder->options.try_ms * KE_MS);
 }
 
 /* ---- TCP ---- */
@@ -254,11 +253,19 @@ static bool open_try(struct question *question, bool is_tcp)
 
 static void go_tcp(struct question *question)
 {
+    start_timer(question);
     if (open_try(question, true))
         question->watch = ke_loop_fd_add(question->forwarder->options.loop, question->fd, EPOLLOUT,
                                          on_tcp, question);
     if (question->watch == NULL)
         try_next(question);
+}
+
+/* Another upstream may know better, as resolver libraries see it. */
+static bool is_refusal(const uint8_t *reply)
+{
+    unsigned rcode = reply[3] & 0x0fU;
+    return rcode == DNS_SERVFAIL || rcode == DNS_NOTIMP || rcode == DNS_REFUSED;
 }
 
 static void on_udp(void *ctx, uint32_t events)
@@ -267,22 +274,24 @@ static void on_udp(void *ctx, uint32_t events)
     uint8_t reply[4096];
     (void)events;
     for (;;) {
-        ssize_t n = recv(question->fd, reply, sizeof(reply), 0);
+        ssize_t n = recv(question->fd, reply, sizeof(reply), MSG_TRUNC); /* the whole length */
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n < 0) {
             try_next(question); /* port unreachable and the like */
             return;
         }
-        if (!matches(question, reply, (size_t)n))
+        bool is_cut = (size_t)n > sizeof(reply);
+        size_t len = is_cut ? sizeof(reply) : (size_t)n;
+        if (!matches(question, reply, len))
             continue; /* forged or late: the true one may still come */
-        if ((reply[2] & 0x02) != 0)
+        if (is_cut || (reply[2] & 0x02) != 0)
             go_tcp(question);
-        else if ((reply[3] & 0x0f) == DNS_SERVFAIL && question->n_tries < LIMIT_DNS_FORWARD_TRIES &&
-                 question->forwarder->upstreams.n > 1)
+        else if (is_refusal(reply) && question->n_tries < question->forwarder->upstreams.n &&
+                 question->n_tries < LIMIT_DNS_FORWARD_TRIES)
             try_next(question);
         else
-            finish(question, reply, (size_t)n);
+            finish(question, reply, len);
         return;
     }
 }
@@ -307,7 +316,7 @@ static void try_next(struct question *question)
             question->watch =
                 ke_loop_fd_add(forwarder->options.loop, question->fd, EPOLLIN, on_udp, question);
         if (question->watch != NULL) {
-            ke_loop_timer_after(question->timer, LIMIT_DNS_FORWARD_TRY_MS * KE_MS);
+            start_timer(question);
             return;
         }
         close_try(question);
@@ -364,6 +373,22 @@ static size_t make_key(const struct dns_ask *ask, uint8_t key[KEY_MAX])
     return name.len + sizeof(rest);
 }
 
+static bool add_waiter(struct question *question, dns_forward_fn *fn, void *ctx)
+{
+    void *waiters = question->waiters;
+    if (question->n_waiters == LIMIT_DNS_WAITERS)
+        return false;
+    if (!ke_grow(&waiters, &question->cap_waiters, question->n_waiters + 1,
+                 sizeof(struct waiter))) {
+        if (question->n_waiters == 0)
+            free_question(question);
+        return false;
+    }
+    question->waiters = waiters;
+    question->waiters[question->n_waiters++] = (struct waiter){ fn, ctx };
+    return true;
+}
+
 bool dns_forward(struct dns_forwarder *forwarder, const struct dns_ask *ask, dns_forward_fn *fn,
                  void *ctx)
 {
@@ -375,9 +400,8 @@ bool dns_forward(struct dns_forwarder *forwarder, const struct dns_ask *ask, dns
     struct question *question = ke_map_get(forwarder->by_key, key);
     if (question == NULL && forwarder->n_questions < LIMIT_DNS_FORWARDS)
         question = new_question(forwarder, ask, key);
-    if (question == NULL || question->n_waiters == LIMIT_DNS_WAITERS)
+    if (question == NULL || !add_waiter(question, fn, ctx))
         return false;
-    question->waiters[question->n_waiters++] = (struct waiter){ fn, ctx };
     if (question->n_waiters == 1)
         ke_loop_timer_after(question->timer, 0); /* never calls back from in here */
     return true;

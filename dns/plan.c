@@ -18,6 +18,7 @@ struct plan {
     const struct dns_zone *zone;
     struct endpoint_table *table;
     struct ke_map *lines; /* as a set */
+    struct dns_told *told;
     bool is_out_of_memory;
 };
 
@@ -29,18 +30,18 @@ static void add_line(struct plan *plan, struct ke_str line)
 
 static void ask(struct plan *plan, struct ke_str name, enum dns_type type)
 {
-    struct dns_told told;
+    struct dns_told *told = plan->told;
     struct dns_walk records;
     struct dns_record record;
-    if (!dns_ask_table(plan->zone, plan->table, name, type, &told) ||
-        told.verdict == DNS_NOT_OURS || !dns_walk_begin(&records, told.bytes, told.len))
+    if (!dns_ask_table(plan->zone, plan->table, name, type, told) ||
+        told->verdict == DNS_NOT_OURS || !dns_walk_begin(&records, told->bytes, told->len))
         return;
     while (dns_walk_next(&records, &record) == 1) {
-        char text[1024];
+        char text[4 * DNS_NAME_MAX * 2 + 64]; /* two names, each byte escaped */
         struct ke_buf line = KE_BUF_FIXED(text, sizeof(text));
         if (record.section == DNS_SECTION_AUTHORITY)
             continue; /* the SOA of what is not there: its serial is a time */
-        dns_record_print(told.bytes, told.len, &record, &line);
+        dns_record_print(told->bytes, told->len, &record, &line);
         add_line(plan, ke_buf_str(&line));
     }
 }
@@ -151,9 +152,10 @@ enum ke_code dns_plan_print(struct endpoint_table *table, const struct dns_setti
     if (rc != KE_OK)
         return rc;
     KE_AUTO(ke_map) *lines = ke_map_new();
-    if (lines == NULL)
+    ke_auto_ptr struct dns_told *told = ke_alloc(sizeof(*told));
+    if (lines == NULL || told == NULL)
         return ke_fail(err, KE_NOMEM, "out of memory");
-    struct plan plan = { .zone = &zone, .table = table, .lines = lines };
+    struct plan plan = { .zone = &zone, .table = table, .lines = lines, .told = told };
     uint64_t pos = 0;
     const struct endpoint_service *service = NULL;
     ke_snap_read_begin();

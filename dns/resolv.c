@@ -3,11 +3,10 @@
 #include "dns/resolv.h"
 
 #include <ifaddrs.h>
+#include <sys/stat.h>
 
 #include "core/base/file.h"
 #include "core/base/limits.h"
-
-#define STUB_TARGET "/run/systemd/resolve/resolv.conf"
 
 static bool next_word(struct ke_str *rest, struct ke_str *out)
 {
@@ -83,14 +82,28 @@ static void read_file(const char *path, struct dns_upstreams *out)
         dns_resolv_parse(ke_buf_str(&text), out);
 }
 
-void dns_resolv_read(const char *resolv_conf, const struct ke_endpoint *own, size_t n_own,
-                     struct dns_upstreams *out)
+static uint64_t file_stamp(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return 0;
+    return (uint64_t)st.st_mtim.tv_sec * 1000000000U + (uint64_t)st.st_mtim.tv_nsec;
+}
+
+uint64_t dns_resolv_stamp(const struct dns_resolv_files *files)
+{
+    uint64_t stamp = file_stamp(files->resolv_conf);
+    return stamp != 0 ? stamp * 2 + 1 + file_stamp(files->behind_stub) * 62 : 0;
+}
+
+void dns_resolv_read(const struct dns_resolv_files *files, const struct ke_endpoint *own,
+                     size_t n_own, struct dns_upstreams *out)
 {
     static const struct ke_ip stub = { .family = KE_FAMILY_IPV4, .b = { 127, 0, 0, 53 } };
     struct dns_upstreams found = { 0 };
-    read_file(resolv_conf, &found);
+    read_file(files->resolv_conf, &found);
     if (found.n > 0 && ke_ip_eq(&found.items[0].ip, &stub))
-        read_file(STUB_TARGET, &found);
+        read_file(files->behind_stub, &found);
     out->n = 0;
     for (size_t i = 0; i < found.n; i++) {
         if (!ke_ip_eq(&found.items[i].ip, &stub) && !is_own(&found.items[i], own, n_own))

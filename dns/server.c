@@ -3,8 +3,10 @@
  * The DNS server: its workers, and what they report together. Made, started and stopped by one
  * thread; the counters and the state of the listeners are atomics.
  */
+#include <inttypes.h>
 #include <string.h>
 
+#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 #include "dns/dns.h"
@@ -24,7 +26,6 @@ struct dns_server {
     struct report *report;
     void (*on_held)(void *ctx, bool is_held);
     void *ctx;
-    struct dns_counters counters;
     struct dns_explainer explainer;
     struct dns_worker *workers[MAX_WORKERS];
     unsigned n_workers;
@@ -43,6 +44,8 @@ static void on_bound(void *ctx, unsigned worker, bool is_bound, struct ke_str wh
         return;
     }
     unsigned before = atomic_fetch_or(&server->bound, bit);
+    if (worker + 1 < server->n_workers && !dns_worker_bind(server->workers[worker + 1]))
+        report_part(server->report, PART, false, KE_STR("out of memory"));
     if ((before | bit) != all)
         return;
     ke_log(KE_LOG_INFO, "dns.serving", KV_U("workers", server->n_workers));
@@ -76,6 +79,16 @@ static enum ke_code copy_options(struct dns_server *server, const struct dns_opt
     return server->resolv_conf != NULL ? KE_OK : ke_fail(err, KE_NOMEM, "out of memory");
 }
 
+static struct dns_timing timing_of(const struct dns_timing *given)
+{
+    struct dns_timing timing = *given;
+    if (timing.forward_try_ms == 0)
+        timing.forward_try_ms = LIMIT_DNS_FORWARD_TRY_MS;
+    if (timing.tcp_idle_ms == 0)
+        timing.tcp_idle_ms = LIMIT_DNS_TCP_IDLE_MS;
+    return timing;
+}
+
 enum ke_code dns_server_new(const struct dns_options *options, struct dns_server **out,
                             struct ke_err *err)
 {
@@ -86,15 +99,16 @@ enum ke_code dns_server_new(const struct dns_options *options, struct dns_server
     unsigned n = options->n_threads > 0 ? options->n_threads : 1;
     for (unsigned i = 0; rc == KE_OK && i < n; i++) {
         struct dns_worker_options worker = { .index = i,
+                                             .n_workers = n,
                                              .zone = &server->zone,
                                              .table = server->table,
                                              .listen = server->listen,
                                              .n_listen = server->n_listen,
                                              .upstreams = server->upstreams,
-                                             .resolv_conf = server->resolv_conf,
+                                             .timing = timing_of(&options->timing),
+                                             .files = { server->resolv_conf, DNS_BEHIND_STUB },
                                              .find_holder = options->find_holder,
                                              .find_holder_ctx = options->ctx,
-                                             .counters = &server->counters,
                                              .on_bound = on_bound,
                                              .on_bound_ctx = server };
         rc = dns_worker_new(&worker, &server->workers[i], err);
@@ -115,6 +129,8 @@ enum ke_code dns_server_start(struct dns_server *server, struct ke_err *err)
         rc = dns_worker_start(server->workers[i], err);
         server->n_started += rc == KE_OK ? 1 : 0;
     }
+    if (rc == KE_OK && !dns_worker_bind(server->workers[0]))
+        rc = ke_fail(err, KE_NOMEM, "out of memory");
     if (rc != KE_OK)
         dns_server_stop(server);
     return rc;
@@ -125,6 +141,10 @@ void dns_server_stop(struct dns_server *server)
     for (unsigned i = 0; i < server->n_started; i++)
         dns_worker_stop(server->workers[i]);
     server->n_started = 0;
+    bool was_held = dns_server_is_serving(server);
+    atomic_store(&server->bound, 0);
+    if (was_held && server->on_held != NULL)
+        server->on_held(server->ctx, false);
 }
 
 void dns_server_free(struct dns_server *server)
@@ -163,15 +183,23 @@ static void print_endpoints(const struct ke_endpoint *items, size_t n, struct ke
 void dns_print_status(struct dns_server *server, struct ke_buf *out)
 {
     struct dns_upstreams upstreams = server->upstreams;
+    const struct dns_resolv_files files = { server->resolv_conf, DNS_BEHIND_STUB };
     if (upstreams.n == 0)
-        dns_resolv_read(server->resolv_conf, server->listen, server->n_listen, &upstreams);
+        dns_resolv_read(&files, server->listen, server->n_listen, &upstreams);
     ke_buf_addf(out,
                 "{\"serving\":%s,\"listen\":", dns_server_is_serving(server) ? "true" : "false");
     print_endpoints(server->listen, server->n_listen, out);
     ke_buf_add_c(out, ",\"upstreams\":");
     print_endpoints(upstreams.items, upstreams.n, out);
-    ke_buf_addf(out, ",\"queries\":%llu,\"forwarded\":%llu,\"failed\":%llu}",
-                (unsigned long long)atomic_load(&server->counters.queries),
-                (unsigned long long)atomic_load(&server->counters.forwarded),
-                (unsigned long long)atomic_load(&server->counters.failed));
+    struct {
+        uint64_t queries, forwarded, failed;
+    } sum = { 0 };
+    for (unsigned i = 0; i < server->n_workers; i++) {
+        const struct dns_counters *counters = dns_worker_counters(server->workers[i]);
+        sum.queries += atomic_load_explicit(&counters->queries, memory_order_relaxed);
+        sum.forwarded += atomic_load_explicit(&counters->forwarded, memory_order_relaxed);
+        sum.failed += atomic_load_explicit(&counters->failed, memory_order_relaxed);
+    }
+    ke_buf_addf(out, ",\"queries\":%" PRIu64 ",\"forwarded\":%" PRIu64 ",\"failed\":%" PRIu64 "}",
+                sum.queries, sum.forwarded, sum.failed);
 }

@@ -12,18 +12,23 @@
 #include "core/base/list.h"
 #include "core/base/mem.h"
 
-#define MAX_UNSENT (256U << 10) /* a client that does not read is not read from */
+#define MAX_UNSENT (256U << 10)  /* a client that does not read is not read from */
+#define PAUSE_NS   (100 * KE_MS) /* without descriptors: before the next accept */
 
 struct connection {
     struct ke_list all;
     struct dns_tcp *tcp;
     uint64_t id;
     int fd;
+    struct ke_ip peer;
     struct ke_loop_fd *watch;
+    uint32_t events; /* watched for */
     struct ke_loop_timer *idle;
     struct ke_buf in;
     struct ke_buf out;
-    bool is_broken; /* closed at the end of its turn */
+    unsigned n_later; /* replies that wait for an upstream */
+    bool is_eof;      /* it says no more, but may still listen */
+    bool is_broken;   /* closed at the end of its turn */
 };
 
 struct listener {
@@ -36,10 +41,21 @@ struct dns_tcp {
     struct dns_worker *worker;
     struct listener listeners[DNS_MAX_LISTEN];
     size_t n_listeners;
+    struct ke_loop_timer *pause;
     struct ke_list connections;
     size_t n_connections;
     uint64_t next_id;
 };
+
+/* Descriptors may be there again. */
+static void on_pause(void *ctx)
+{
+    struct dns_tcp *tcp = ctx;
+    for (size_t i = 0; i < tcp->n_listeners; i++) {
+        if (!ke_loop_fd_set(tcp->listeners[i].watch, EPOLLIN))
+            ke_loop_timer_after(tcp->pause, PAUSE_NS);
+    }
+}
 
 struct dns_tcp *dns_tcp_new(struct dns_worker *worker)
 {
@@ -48,6 +64,11 @@ struct dns_tcp *dns_tcp_new(struct dns_worker *worker)
         return NULL;
     tcp->worker = worker;
     ke_list_init(&tcp->connections);
+    tcp->pause = ke_loop_timer_new(dns_worker_loop(worker), on_pause, tcp);
+    if (tcp->pause == NULL) {
+        free(tcp);
+        return NULL;
+    }
     return tcp;
 }
 
@@ -63,34 +84,6 @@ static void close_connection(struct connection *connection)
     free(connection);
 }
 
-void dns_tcp_free(struct dns_tcp *tcp)
-{
-    if (tcp == NULL)
-        return;
-    KE_LIST_EACH_SAFE(it, tmp, &tcp->connections)
-    close_connection(KE_CONTAINER_OF(it, struct connection, all));
-    for (size_t i = 0; i < tcp->n_listeners; i++) {
-        ke_loop_fd_del(tcp->listeners[i].watch);
-        (void)close(tcp->listeners[i].fd);
-    }
-    free(tcp);
-}
-
-static void on_idle(void *ctx)
-{
-    close_connection(ctx);
-}
-
-static void set_events(struct connection *connection)
-{
-    bool has_unsent = connection->out.len > 0;
-    uint32_t events = has_unsent ? EPOLLOUT : 0U;
-    if (connection->out.len < MAX_UNSENT)
-        events |= EPOLLIN;
-    if (!ke_loop_fd_set(connection->watch, events))
-        connection->is_broken = true;
-}
-
 static void flush(struct connection *connection)
 {
     while (connection->out.len > 0) {
@@ -103,59 +96,134 @@ static void flush(struct connection *connection)
             return;
         ke_buf_drop_front(&connection->out, (size_t)n);
     }
+    if (connection->is_eof && connection->n_later == 0)
+        connection->is_broken = true; /* all is said on both sides */
 }
 
-/* Hands over every whole message that is in. */
-static void take_messages(struct connection *connection)
+void dns_tcp_free(struct dns_tcp *tcp)
+{
+    if (tcp == NULL)
+        return;
+    KE_LIST_EACH_SAFE(it, tmp, &tcp->connections)
+    {
+        struct connection *connection = KE_CONTAINER_OF(it, struct connection, all);
+        flush(connection); /* what was said to those who still waited */
+        close_connection(connection);
+    }
+    for (size_t i = 0; i < tcp->n_listeners; i++) {
+        ke_loop_fd_del(tcp->listeners[i].watch);
+        (void)close(tcp->listeners[i].fd);
+    }
+    ke_loop_timer_free(tcp->pause);
+    free(tcp);
+}
+
+static void on_idle(void *ctx)
+{
+    close_connection(ctx);
+}
+
+static void start_idle(struct connection *connection)
+{
+    ke_loop_timer_after(connection->idle, dns_worker_tcp_idle_ms(connection->tcp->worker) * KE_MS);
+}
+
+static void set_events(struct connection *connection)
+{
+    uint32_t events = connection->out.len > 0 ? EPOLLOUT : 0U;
+    if (connection->out.len < MAX_UNSENT && !connection->is_eof)
+        events |= EPOLLIN;
+    if (events == connection->events)
+        return;
+    connection->events = events;
+    if (!ke_loop_fd_set(connection->watch, events))
+        connection->is_broken = true;
+}
+
+static void add_reply(struct connection *connection, const uint8_t *bytes, size_t len)
+{
+    ke_buf_add_be16(&connection->out, (uint16_t)len);
+    ke_buf_add(&connection->out, bytes, len);
+    if (connection->out.failed != KE_OK)
+        connection->is_broken = true;
+}
+
+static void handle_message(struct connection *connection, const uint8_t *bytes, size_t len)
 {
     struct dns_client client = { .tcp = connection->tcp, .tcp_id = connection->id };
+    const uint8_t *reply = NULL;
+    bool is_later = false;
+    size_t n = dns_worker_handle(connection->tcp->worker, ke_str_of((const char *)bytes, len),
+                                 &client, &reply, &is_later);
+    if (n > 0)
+        add_reply(connection, reply, n);
+    connection->n_later += is_later ? 1 : 0;
+}
+
+/* Hands over the whole messages that are in, as long as there is room for replies. True: some. */
+static bool take_messages(struct connection *connection)
+{
     size_t pos = 0;
-    while (!connection->is_broken && connection->in.len - pos >= 2) {
+    while (!connection->is_broken && connection->in.len - pos >= 2 &&
+           connection->out.len < MAX_UNSENT) {
         const uint8_t *at = (const uint8_t *)connection->in.ptr + pos;
         size_t len = (size_t)at[0] << 8 | at[1];
         if (len > LIMIT_DNS_QUERY_BYTES) {
             connection->is_broken = true;
-            return;
+            return false;
         }
         if (connection->in.len - pos - 2 < len)
             break;
-        dns_worker_handle(connection->tcp->worker, at + 2, len, &client);
+        handle_message(connection, at + 2, len);
         pos += 2 + len;
-        ke_loop_timer_after(connection->idle, LIMIT_DNS_TCP_IDLE_MS * KE_MS);
     }
+    if (pos == 0)
+        return false;
     ke_buf_drop_front(&connection->in, pos);
+    start_idle(connection);
+    return true;
 }
 
 static void read_some(struct connection *connection)
 {
     uint8_t *room = ke_buf_reserve(&connection->in, LIMIT_DNS_QUERY_BYTES);
-    ssize_t n = room != NULL ? recv(connection->fd, room, LIMIT_DNS_QUERY_BYTES, 0) : 0;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0) {
+    if (room == NULL) {
         connection->is_broken = true;
         return;
     }
-    connection->in.len += (size_t)n;
-    take_messages(connection);
+    ssize_t n = recv(connection->fd, room, LIMIT_DNS_QUERY_BYTES, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n < 0)
+        connection->is_broken = true;
+    else if (n == 0)
+        connection->is_eof = true;
+    else
+        connection->in.len += (size_t)n;
 }
 
+/* Reads only when no whole message waits: so what is in never grows past its ceiling. */
 static void on_connection(void *ctx, uint32_t events)
 {
     struct connection *connection = ctx;
-    if ((events & EPOLLIN) != 0)
-        read_some(connection);
-    else if ((events & (EPOLLERR | EPOLLHUP)) != 0)
-        connection->is_broken = true;
-    if (!connection->is_broken)
+    flush(connection);
+    while (!connection->is_broken && take_messages(connection))
         flush(connection);
+    if (!connection->is_broken && (events & EPOLLIN) != 0 && connection->out.len < MAX_UNSENT) {
+        read_some(connection);
+        do
+            flush(connection);
+        while (!connection->is_broken && take_messages(connection));
+    }
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0)
+        connection->is_broken = true;
     if (!connection->is_broken)
         set_events(connection);
     if (connection->is_broken)
         close_connection(connection);
 }
 
-static void add_connection(struct dns_tcp *tcp, int fd)
+static void add_connection(struct dns_tcp *tcp, int fd, const struct ke_ip *peer)
 {
     struct connection *connection = ke_alloc(sizeof(*connection));
     struct ke_loop *loop = dns_worker_loop(tcp->worker);
@@ -165,8 +233,10 @@ static void add_connection(struct dns_tcp *tcp, int fd)
     }
     connection->tcp = tcp;
     connection->fd = fd;
+    connection->peer = *peer;
+    connection->events = EPOLLIN;
     connection->id = ++tcp->next_id;
-    connection->in = (struct ke_buf)KE_BUF_INIT(2 * LIMIT_DNS_QUERY_BYTES + 2);
+    connection->in = (struct ke_buf)KE_BUF_INIT(4 * LIMIT_DNS_QUERY_BYTES);
     connection->out = (struct ke_buf)KE_BUF_INIT(MAX_UNSENT + LIMIT_DNS_TCP_BYTES + 2);
     ke_list_append(&tcp->connections, &connection->all);
     tcp->n_connections++;
@@ -176,21 +246,39 @@ static void add_connection(struct dns_tcp *tcp, int fd)
         close_connection(connection);
         return;
     }
-    ke_loop_timer_after(connection->idle, LIMIT_DNS_TCP_IDLE_MS * KE_MS);
+    start_idle(connection);
+}
+
+/* Room for one more of this client, and for one more at all? */
+static bool is_welcome(const struct dns_tcp *tcp, const struct ke_ip *peer)
+{
+    size_t n_same = 0;
+    KE_LIST_EACH(it, &tcp->connections)
+        n_same += ke_ip_eq(&KE_CONTAINER_OF(it, struct connection, all)->peer, peer) ? 1 : 0;
+    return tcp->n_connections < LIMIT_DNS_TCP_CLIENTS && n_same < LIMIT_DNS_TCP_PER_CLIENT;
 }
 
 static void on_listener(void *ctx, uint32_t events)
 {
     struct listener *listener = ctx;
+    struct dns_tcp *tcp = listener->tcp;
     (void)events;
     for (;;) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
-            return;
-        if (listener->tcp->n_connections >= LIMIT_DNS_TCP_CLIENTS)
+        struct sockaddr_storage sa = { 0 };
+        struct ke_endpoint peer = { 0 };
+        socklen_t len = sizeof(sa);
+        int fd = accept4(listener->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0 && ke_endpoint_from_sockaddr(&sa, &peer) && is_welcome(tcp, &peer.ip)) {
+            add_connection(tcp, fd, &peer.ip);
+        } else if (fd >= 0) {
             (void)close(fd);
-        else
-            add_connection(listener->tcp, fd);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            if (ke_loop_fd_set(listener->watch, 0))
+                ke_loop_timer_after(tcp->pause, PAUSE_NS);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
     }
 }
 
@@ -222,12 +310,15 @@ static struct connection *find_connection(struct dns_tcp *tcp, uint64_t id)
 void dns_tcp_send(struct dns_tcp *tcp, uint64_t id, const uint8_t *bytes, size_t len)
 {
     struct connection *connection = find_connection(tcp, id);
-    if (connection == NULL || connection->is_broken || len > LIMIT_DNS_TCP_BYTES)
+    if (connection == NULL)
         return;
-    ke_buf_add_be16(&connection->out, (uint16_t)len);
-    ke_buf_add(&connection->out, bytes, len);
-    if (connection->out.failed != KE_OK)
-        connection->is_broken = true;
-    else
+    connection->n_later--;
+    if (len > 0)
+        add_reply(connection, bytes, len);
+    if (!connection->is_broken)
+        flush(connection);
+    if (!connection->is_broken)
         set_events(connection);
+    if (connection->is_broken)
+        close_connection(connection);
 }

@@ -6,7 +6,6 @@ bool dns_ask_table(const struct dns_zone *zone, struct endpoint_table *table, st
                    enum dns_type type, struct dns_told *out)
 {
     struct dns_name wire;
-    struct dns_name target;
     uint8_t packet[DNS_NAME_MAX + 64];
     struct dns_query query;
     struct dns_reply reply;
@@ -21,7 +20,7 @@ bool dns_ask_table(const struct dns_zone *zone, struct endpoint_table *table, st
         return false;
     dns_reply_begin(&reply, &query, out->bytes, sizeof(out->bytes));
     ke_snap_read_begin();
-    out->verdict = dns_answer(zone, table, &query, &reply, &target);
+    out->verdict = dns_answer(zone, table, &query, &reply, &out->target);
     ke_snap_read_end();
     out->rcode = reply.rcode;
     out->len = dns_reply_finish(&reply, &query, sizeof(out->bytes), true);

@@ -395,7 +395,14 @@ static void print_text(const uint8_t *data, size_t len, struct ke_buf *out)
         size_t n = data[i];
         if (i + 1 + n > len)
             return;
-        ke_buf_addf(out, "%s\"%.*s\"", i > 0 ? " " : "", (int)n, (const char *)data + i + 1);
+        ke_buf_add_c(out, i > 0 ? " \"" : "\"");
+        for (size_t j = i + 1; j <= i + n; j++) {
+            if (data[j] < ' ' || data[j] >= 0x7f || data[j] == '"' || data[j] == '\\')
+                ke_buf_addf(out, "\\%03u", data[j]);
+            else
+                ke_buf_add_u8(out, data[j]);
+        }
+        ke_buf_add_char(out, '"');
     }
 }
 

@@ -50,6 +50,7 @@ struct dns_worker {
     size_t n_sockets;
     struct dns_tcp *tcp;
     struct dns_forwarder *forwarder;
+    struct dns_counters counters;
     struct batch *batch;
     uint8_t big[LIMIT_DNS_TCP_BYTES]; /* TCP replies are made here */
 };
@@ -57,7 +58,8 @@ struct dns_worker {
 /* A query that waits for an upstream. */
 struct forwarded {
     struct dns_worker *worker;
-    struct dns_client client;
+    struct dns_client client; /* its peer is the one below */
+    struct sockaddr_storage peer;
     bool is_external_name;
     uint8_t bytes[LIMIT_DNS_QUERY_BYTES];
     size_t len;
@@ -66,6 +68,23 @@ struct forwarded {
 struct ke_loop *dns_worker_loop(struct dns_worker *worker)
 {
     return worker->loop;
+}
+
+int64_t dns_worker_tcp_idle_ms(const struct dns_worker *worker)
+{
+    return worker->options.timing.tcp_idle_ms;
+}
+
+const struct dns_counters *dns_worker_counters(const struct dns_worker *worker)
+{
+    return &worker->counters;
+}
+
+/* One writer: no need for a locked instruction. */
+static void count(_Atomic uint64_t *counter)
+{
+    uint64_t before = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, before + 1, memory_order_relaxed);
 }
 
 static size_t client_limit(const struct dns_client *client, const struct dns_query *query)
@@ -77,14 +96,14 @@ static size_t client_limit(const struct dns_client *client, const struct dns_que
 
 static void send_late(const struct dns_client *client, uint8_t *bytes, size_t len)
 {
-    if (len == 0)
-        return;
     if (client->tcp != NULL) {
         dns_tcp_send(client->tcp, client->tcp_id, bytes, len);
         return;
     }
+    if (len == 0)
+        return;
     struct dns_control control;
-    struct sockaddr_storage peer = client->peer;
+    struct sockaddr_storage peer = *client->peer;
     struct iovec vec = { bytes, len };
     struct msghdr message = {
         .msg_name = &peer, .msg_namelen = client->peer_len, .msg_iov = &vec, .msg_iovlen = 1
@@ -100,16 +119,20 @@ static size_t relay_whole(const struct dns_query *query, const uint8_t *reply, s
     size_t head = DNS_HEADER_BYTES + query->question_len;
     if (len < head)
         return dns_reply_error(query, DNS_SERVFAIL, true, out, LIMIT_DNS_TCP_BYTES);
-    bool is_cut = len > limit;
-    size_t n = is_cut ? head : len;
-    memcpy(out, reply, n);
+    if (len > limit) {
+        struct dns_reply cut;
+        dns_reply_begin(&cut, query, out, LIMIT_DNS_TCP_BYTES);
+        cut.is_aa = false;
+        cut.is_tc = true;
+        cut.rcode = (enum dns_rcode)(reply[3] & 0x0f);
+        return dns_reply_finish(&cut, query, limit, true);
+    }
+    memcpy(out, reply, len);
     memcpy(out, query->bytes, 2);
     memcpy(out + DNS_HEADER_BYTES, query->bytes + DNS_HEADER_BYTES, query->question_len);
-    out[2] = (uint8_t)((out[2] & ~0x05) | (is_cut ? 0x02 : 0) | (query->is_rd ? 0x01 : 0));
+    out[2] = (uint8_t)((out[2] & ~0x05) | (query->is_rd ? 0x01 : 0));
     out[3] |= 0x80; /* RA; AA was cleared: not our data */
-    if (is_cut)
-        memset(out + 6, 0, 6);
-    return n;
+    return len;
 }
 
 /* Adds the address records of the upstream's reply behind our CNAME; TC goes on (D16). */
@@ -125,7 +148,8 @@ static void add_external(struct dns_reply *ours, const struct dns_query *query,
     enum dns_rcode rcode = (enum dns_rcode)(reply[3] & 0x0f);
     ours->is_tc = (reply[2] & 0x02) != 0;
     ours->rcode = rcode;
-    while (dns_walk_next(&walk, &record) == 1 && record.section == DNS_SECTION_ANSWER) {
+    int more = 0;
+    while ((more = dns_walk_next(&walk, &record)) == 1 && record.section == DNS_SECTION_ANSWER) {
         struct dns_owner owner = { .wire = record.owner.wire, .len = record.owner.len };
         struct dns_name target;
         size_t end = 0;
@@ -141,6 +165,8 @@ static void add_external(struct dns_reply *ours, const struct dns_query *query,
         }
     }
     dns_reply_end_rrset(ours);
+    if (more < 0)
+        ours->rcode = DNS_SERVFAIL;
 }
 
 static void on_upstream(void *ctx, const uint8_t *reply, size_t len)
@@ -152,6 +178,8 @@ static void on_upstream(void *ctx, const uint8_t *reply, size_t len)
     size_t n = 0;
     (void)dns_query_parse(waiting->bytes, waiting->len, &query, &rcode); /* it parsed before */
     size_t limit = client_limit(&waiting->client, &query);
+    if (reply == NULL)
+        count(&worker->counters.failed);
     if (waiting->is_external_name) {
         struct dns_reply ours;
         struct dns_name target;
@@ -166,7 +194,6 @@ static void on_upstream(void *ctx, const uint8_t *reply, size_t len)
     } else if (reply != NULL) {
         n = relay_whole(&query, reply, len, limit, worker->big);
     } else {
-        atomic_fetch_add_explicit(&worker->options.counters->failed, 1, memory_order_relaxed);
         n = dns_reply_error(&query, DNS_SERVFAIL, true, worker->big, sizeof(worker->big));
     }
     send_late(&waiting->client, worker->big, n);
@@ -181,6 +208,10 @@ static bool forward(struct dns_worker *worker, const struct dns_query *query,
         return false;
     waiting->worker = worker;
     waiting->client = *client;
+    if (client->tcp == NULL) {
+        waiting->peer = *client->peer;
+        waiting->client.peer = &waiting->peer;
+    }
     waiting->is_external_name = target != NULL;
     memcpy(waiting->bytes, query->bytes, query->len);
     waiting->len = query->len;
@@ -199,28 +230,30 @@ static bool forward(struct dns_worker *worker, const struct dns_query *query,
         free(waiting);
         return false;
     }
-    atomic_fetch_add_explicit(&worker->options.counters->forwarded, 1, memory_order_relaxed);
+    count(&worker->counters.forwarded);
     return true;
 }
 
 /* ---- one query ---- */
 
-/* Length of the reply in out; 0: none now (dropped, or it comes later). */
-static size_t answer(struct dns_worker *worker, const uint8_t *bytes, size_t len,
-                     const struct dns_client *client, uint8_t *out, size_t cap)
+/* Length of the reply in out; 0: none now (dropped, or *is_later). */
+static size_t answer(struct dns_worker *worker, struct ke_str message,
+                     const struct dns_client *client, struct ke_buf *out, bool *is_later)
 {
     struct dns_query query;
     struct dns_reply reply;
     struct dns_name target;
+    uint8_t *room = (uint8_t *)out->ptr;
     enum dns_rcode rcode = DNS_NOERROR;
-    bool is_ra = dns_forwarder_has_upstream(worker->forwarder);
-    enum dns_parsed parsed = dns_query_parse(bytes, len, &query, &rcode);
+    enum dns_parsed parsed =
+        dns_query_parse((const uint8_t *)message.ptr, message.len, &query, &rcode);
     if (parsed == DNS_PARSE_DROP)
         return 0;
-    atomic_fetch_add_explicit(&worker->options.counters->queries, 1, memory_order_relaxed);
+    count(&worker->counters.queries);
+    bool is_ra = dns_forwarder_has_upstream(worker->forwarder);
     if (parsed == DNS_PARSE_REFUSE)
-        return dns_reply_error(&query, rcode, is_ra, out, cap);
-    dns_reply_begin(&reply, &query, out, cap);
+        return dns_reply_error(&query, rcode, is_ra, room, out->cap);
+    dns_reply_begin(&reply, &query, room, out->cap);
     ke_snap_read_begin();
     enum dns_verdict verdict =
         dns_answer(worker->options.zone, worker->options.table, &query, &reply, &target);
@@ -228,40 +261,46 @@ static size_t answer(struct dns_worker *worker, const uint8_t *bytes, size_t len
     if (verdict == DNS_ANSWERED)
         return dns_reply_finish(&reply, &query, client_limit(client, &query), is_ra);
     bool is_external = verdict == DNS_EXTERNAL_NAME;
-    if ((query.is_rd || is_external) && is_ra &&
-        forward(worker, &query, client, is_external ? &target : NULL))
+    *is_later = (query.is_rd || is_external) && is_ra &&
+                forward(worker, &query, client, is_external ? &target : NULL);
+    if (*is_later)
         return 0;
-    atomic_fetch_add_explicit(&worker->options.counters->failed, 1, memory_order_relaxed);
+    count(&worker->counters.failed);
     if (!is_external)
-        return dns_reply_error(&query, DNS_REFUSED, is_ra, out, cap);
+        return dns_reply_error(&query, DNS_REFUSED, is_ra, room, out->cap);
+    reply.rcode = DNS_SERVFAIL; /* an alias alone would be taken for "no addresses" */
     return dns_reply_finish(&reply, &query, client_limit(client, &query), is_ra);
 }
 
-void dns_worker_handle(struct dns_worker *worker, const uint8_t *bytes, size_t len,
-                       const struct dns_client *client)
+size_t dns_worker_handle(struct dns_worker *worker, struct ke_str message,
+                         const struct dns_client *client, const uint8_t **reply, bool *is_later)
 {
-    size_t n = answer(worker, bytes, len, client, worker->big, sizeof(worker->big));
-    if (n > 0)
-        send_late(client, worker->big, n);
+    struct ke_buf room = KE_BUF_FIXED((char *)worker->big, sizeof(worker->big));
+    *reply = worker->big;
+    *is_later = false;
+    return answer(worker, message, client, &room, is_later);
 }
 
 /* ---- datagrams ---- */
 
-static void prepare_batch(struct dns_worker *worker, const struct udp_socket *socket)
+/* What a receive changes. */
+static void reset_slot(struct batch *batch, unsigned i)
 {
-    struct batch *batch = worker->batch;
-    for (size_t i = 0; i < BATCH; i++) {
+    struct msghdr *header = &batch->in[i].msg_hdr;
+    header->msg_namelen = sizeof(batch->peer[i]);
+    header->msg_controllen = sizeof(batch->control[i].bytes);
+}
+
+static void init_batch(struct batch *batch)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
         batch->in_vec[i] = (struct iovec){ batch->in_bytes[i], LIMIT_DNS_QUERY_BYTES };
         batch->in[i].msg_hdr = (struct msghdr){ .msg_name = &batch->peer[i],
-                                                .msg_namelen = sizeof(batch->peer[i]),
                                                 .msg_iov = &batch->in_vec[i],
-                                                .msg_iovlen = 1 };
-        if (socket->is_any) {
-            batch->in[i].msg_hdr.msg_control = batch->control[i].bytes;
-            batch->in[i].msg_hdr.msg_controllen = sizeof(batch->control[i].bytes);
-        }
+                                                .msg_iovlen = 1,
+                                                .msg_control = batch->control[i].bytes };
+        reset_slot(batch, i);
     }
-    batch->n_out = 0;
 }
 
 static void handle_datagram(struct dns_worker *worker, const struct udp_socket *socket, unsigned i)
@@ -269,15 +308,17 @@ static void handle_datagram(struct dns_worker *worker, const struct udp_socket *
     struct batch *batch = worker->batch;
     struct mmsghdr *in = &batch->in[i];
     struct dns_client client = { .fd = socket->fd,
-                                 .peer = batch->peer[i],
+                                 .peer = &batch->peer[i],
                                  .peer_len = in->msg_hdr.msg_namelen };
     if ((in->msg_hdr.msg_flags & MSG_TRUNC) != 0)
         return;
     if (socket->is_any)
         dns_control_read(&in->msg_hdr, &client.local);
     unsigned slot = batch->n_out;
-    size_t n =
-        answer(worker, batch->in_bytes[i], in->msg_len, &client, batch->out_bytes[slot], OUT_BYTES);
+    struct ke_buf room = KE_BUF_FIXED((char *)batch->out_bytes[slot], OUT_BYTES);
+    struct ke_str message = ke_str_of((const char *)batch->in_bytes[i], in->msg_len);
+    bool is_later = false;
+    size_t n = answer(worker, message, &client, &room, &is_later);
     if (n == 0)
         return;
     batch->out_vec[slot] = (struct iovec){ batch->out_bytes[slot], n };
@@ -308,22 +349,49 @@ static void on_datagrams(void *ctx, uint32_t events)
 {
     struct udp_socket *socket = ctx;
     struct dns_worker *worker = socket->worker;
+    struct batch *batch = worker->batch;
     (void)events;
-    prepare_batch(worker, socket);
-    int n = recvmmsg(socket->fd, worker->batch->in, BATCH, MSG_DONTWAIT, NULL);
+    int n = recvmmsg(socket->fd, batch->in, BATCH, MSG_DONTWAIT, NULL);
+    batch->n_out = 0;
     for (int i = 0; i < n; i++)
         handle_datagram(worker, socket, (unsigned)i);
     send_batch(worker, socket->fd);
+    for (int i = 0; i < n; i++)
+        reset_slot(batch, (unsigned)i);
 }
 
 /* ---- binding ---- */
 
-static int open_socket(const struct ke_endpoint *at, int type, struct ke_err *err)
+static bool set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+/* is_any: the address asked is wanted with each. No fragments on a forged MTU (RFC 9715). */
+static void set_udp_options(int fd, sa_family_t family, bool is_any)
+{
+    if (family == AF_INET6) {
+        (void)set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+        (void)set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, is_any);
+        return;
+    }
+    (void)set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+    (void)set_option(fd, IPPROTO_IP, IP_PKTINFO, is_any);
+}
+
+static bool is_any_address(const struct ke_endpoint *at)
+{
+    return at->ip.family == KE_FAMILY_NONE || ke_ip_is_unspecified(&at->ip);
+}
+
+/*
+ * Bound, not yet listening; or -1. Only who shares the port with other workers sets SO_REUSEPORT,
+ * and UDP never sets SO_REUSEADDR: another server's socket would be shared or robbed unnoticed.
+ */
+static int open_socket(const struct ke_endpoint *at, int type, bool is_shared, struct ke_err *err)
 {
     struct ke_endpoint bind_at = *at;
     struct sockaddr_storage sa;
-    int on = 1;
-    int off = 0;
     if (bind_at.ip.family == KE_FAMILY_NONE)
         bind_at.ip.family = KE_FAMILY_IPV6; /* every address of both families */
     socklen_t len = ke_endpoint_to_sockaddr(&bind_at, &sa);
@@ -332,20 +400,36 @@ static int open_socket(const struct ke_endpoint *at, int type, struct ke_err *er
         (void)ke_fail_errno(err, errno, "socket");
         return -1;
     }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (sa.ss_family == AF_INET6) {
-        const int *only = at->ip.family == KE_FAMILY_NONE ? &off : &on;
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, only, sizeof(*only));
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on));
-    } else {
-        (void)setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
-        int discover = IP_PMTUDISC_OMIT; /* no fragments on a forged MTU (RFC 9715) */
-        (void)setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &discover, sizeof(discover));
-    }
-    if (bind(fd, (const struct sockaddr *)&sa, len) != 0 ||
-        (type == SOCK_STREAM && listen(fd, 128) != 0)) {
+    if (is_shared)
+        (void)set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (sa.ss_family == AF_INET6)
+        (void)set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, at->ip.family != KE_FAMILY_NONE);
+    if (type == SOCK_STREAM)
+        (void)set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1); /* of our own past connections */
+    else
+        set_udp_options(fd, sa.ss_family, is_any_address(at));
+    if (bind(fd, (const struct sockaddr *)&sa, len) != 0) {
         (void)ke_fail_errno(err, errno, "bind");
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* A socket of the worker. Where workers share, the first one looks who else may be there. */
+static int open_listener(const struct dns_worker *worker, const struct ke_endpoint *at, int type,
+                         struct ke_err *err)
+{
+    bool is_shared = worker->options.n_workers > 1;
+    if (is_shared && worker->options.index == 0) {
+        int probe = open_socket(at, type, false, err);
+        if (probe < 0)
+            return -1;
+        (void)close(probe);
+    }
+    int fd = open_socket(at, type, is_shared, err);
+    if (fd >= 0 && type == SOCK_STREAM && listen(fd, 128) != 0) {
+        (void)ke_fail_errno(err, errno, "listen");
         (void)close(fd);
         return -1;
     }
@@ -366,12 +450,12 @@ static void close_listeners(struct dns_worker *worker)
 static bool bind_udp(struct dns_worker *worker, const struct ke_endpoint *at, struct ke_err *err)
 {
     struct udp_socket *slot = &worker->sockets[worker->n_sockets];
-    int fd = open_socket(at, SOCK_DGRAM, err);
+    int fd = open_listener(worker, at, SOCK_DGRAM, err);
     if (fd < 0)
         return false;
     slot->worker = worker;
     slot->fd = fd;
-    slot->is_any = at->ip.family == KE_FAMILY_NONE || ke_ip_is_unspecified(&at->ip);
+    slot->is_any = is_any_address(at);
     slot->watch = ke_loop_fd_add(worker->loop, fd, EPOLLIN, on_datagrams, slot);
     if (slot->watch == NULL) {
         (void)close(fd);
@@ -384,7 +468,7 @@ static bool bind_udp(struct dns_worker *worker, const struct ke_endpoint *at, st
 
 static bool bind_tcp(struct dns_worker *worker, const struct ke_endpoint *at, struct ke_err *err)
 {
-    int fd = open_socket(at, SOCK_STREAM, err);
+    int fd = open_listener(worker, at, SOCK_STREAM, err);
     if (fd < 0)
         return false;
     if (dns_tcp_listen(worker->tcp, fd))
@@ -411,8 +495,10 @@ static bool bind_all(struct dns_worker *worker, struct ke_buf *why)
 {
     struct ke_err err = KE_ERR_INIT;
     worker->tcp = dns_tcp_new(worker);
-    if (worker->tcp == NULL)
+    if (worker->tcp == NULL) {
+        ke_buf_add_c(why, "out of memory");
         return false;
+    }
     for (size_t i = 0; i < worker->options.n_listen; i++) {
         const struct ke_endpoint *at = &worker->options.listen[i];
         bool has_udp = bind_udp(worker, at, &err);
@@ -450,6 +536,7 @@ static void run(void *ctx)
     /* Who still waits is told so while the sockets are open. */
     dns_forwarder_free(worker->forwarder);
     worker->forwarder = NULL;
+    close_listeners(worker);
     ke_snap_thread_unregister();
 }
 
@@ -461,12 +548,15 @@ enum ke_code dns_worker_new(const struct dns_worker_options *options, struct dns
         return ke_fail(err, KE_NOMEM, "out of memory");
     worker->options = *options;
     worker->batch = ke_alloc(sizeof(*worker->batch));
+    if (worker->batch != NULL)
+        init_batch(worker->batch);
     worker->loop = ke_loop_new(err);
     if (worker->loop != NULL)
         worker->retry = ke_loop_timer_new(worker->loop, try_bind, worker);
     struct dns_forwarder_options forwarder = { .loop = worker->loop,
                                                .fixed = options->upstreams,
-                                               .resolv_conf = options->resolv_conf,
+                                               .files = options->files,
+                                               .try_ms = options->timing.forward_try_ms,
                                                .own = options->listen,
                                                .n_own = options->n_listen };
     if (worker->retry != NULL)
@@ -481,9 +571,12 @@ enum ke_code dns_worker_new(const struct dns_worker_options *options, struct dns
 
 enum ke_code dns_worker_start(struct dns_worker *worker, struct ke_err *err)
 {
-    if (!ke_loop_post(worker->loop, try_bind, worker))
-        return ke_fail(err, KE_NOMEM, "out of memory");
     return ke_thread_start(&worker->thread, "dns", run, worker, err);
+}
+
+bool dns_worker_bind(struct dns_worker *worker)
+{
+    return ke_loop_post(worker->loop, try_bind, worker);
 }
 
 void dns_worker_stop(struct dns_worker *worker)

@@ -68,11 +68,13 @@
 #define LIMIT_DNS_TCP_BYTES           65535
 #define LIMIT_DNS_QUERY_BYTES         1024 /* of one question; longer ones are dropped */
 #define LIMIT_DNS_TCP_CLIENTS         256  /* a thread */
+#define LIMIT_DNS_TCP_PER_CLIENT      64   /* of one address, a thread */
 #define LIMIT_DNS_TCP_IDLE_MS         10000
 #define LIMIT_DNS_FORWARDS            1024 /* outstanding, a thread; more are refused */
 #define LIMIT_DNS_FORWARD_TRY_MS      2000
 #define LIMIT_DNS_FORWARD_TRIES       3
-#define LIMIT_DNS_WAITERS             64 /* clients that share one outstanding question */
+#define LIMIT_DNS_WAITERS             1024 /* clients that share one outstanding question */
+#define LIMIT_DNS_SRV_RECORDS         256  /* of one reply; the rest of a service's is left out */
 
 /* ingress */
 #define LIMIT_INGRESS_HANDSHAKE_MS 10000
