@@ -16,9 +16,10 @@
 #include "core/base/rand.h"
 #include "dns/tcp.h"
 
-#define BATCH     64
-#define OUT_BYTES 2048 /* above every UDP limit: what does not fit is cut anyway */
-#define MAX_RETRY 30   /* seconds between tries to bind */
+#define BATCH          64
+#define OUT_BYTES      2048 /* above every UDP limit: what does not fit is cut anyway */
+#define FIRST_RETRY_MS 100  /* between tries to bind; doubles */
+#define MAX_RETRY_MS   30000
 
 struct udp_socket {
     struct dns_worker *worker;
@@ -45,7 +46,7 @@ struct dns_worker {
     struct ke_thread thread;
     struct ke_loop *loop;
     struct ke_loop_timer *retry;
-    unsigned retry_s;
+    unsigned retry_ms;
     struct udp_socket sockets[DNS_MAX_LISTEN];
     size_t n_sockets;
     struct dns_tcp *tcp;
@@ -520,10 +521,10 @@ static void try_bind(void *ctx)
                              ke_buf_str(&why));
     if (is_bound)
         return;
-    worker->retry_s = worker->retry_s == 0 ? 1 : worker->retry_s * 2;
-    worker->retry_s = worker->retry_s > MAX_RETRY ? MAX_RETRY : worker->retry_s;
+    worker->retry_ms = worker->retry_ms == 0 ? FIRST_RETRY_MS : worker->retry_ms * 2;
+    worker->retry_ms = worker->retry_ms > MAX_RETRY_MS ? MAX_RETRY_MS : worker->retry_ms;
     ke_loop_timer_after(worker->retry,
-                        worker->retry_s * KE_S + (int64_t)ke_rand_below(500) * KE_MS);
+                        (worker->retry_ms + ke_rand_below(worker->retry_ms / 2)) * KE_MS);
 }
 
 /* ---- life ---- */

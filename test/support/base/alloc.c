@@ -19,9 +19,11 @@ void *__wrap_reallocarray(void *ptr, size_t n, size_t size);
 
 static _Atomic int64_t left; /* allocations until the one that fails; 0: none fails */
 static _Atomic bool has_failed;
+static _Atomic unsigned long n_allocations;
 
 static bool must_fail(void)
 {
+    atomic_fetch_add_explicit(&n_allocations, 1, memory_order_relaxed);
     if (atomic_load(&left) <= 0 || atomic_fetch_sub(&left, 1) != 1)
         return false;
     atomic_store(&has_failed, true);
@@ -61,4 +63,9 @@ bool test_alloc_end(void)
     atomic_store(&left, 0);
     cJSON_InitHooks(NULL);
     return atomic_load(&has_failed);
+}
+
+unsigned long test_alloc_count(void)
+{
+    return atomic_load(&n_allocations);
 }

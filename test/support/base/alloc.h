@@ -20,5 +20,8 @@
 void test_alloc_fail_at(size_t n);
 /* Back to normal; says whether an allocation had failed. */
 bool test_alloc_end(void);
+/* Allocations of all threads since the start, cJSON's left out: to show that something needs none.
+ */
+unsigned long test_alloc_count(void);
 
 #endif
