@@ -36,29 +36,27 @@ static bool take_records(struct explain_walk *walk, struct explain_hop *hop,
 
 #define N_CANDIDATES 4
 
-/* The search list of a pod's resolv.conf: name.NS.svc.ZONE, name.svc.ZONE, name.ZONE, name. */
+/* The search list of a pod's resolv.conf: name.NS.svc.ZONE, name.svc.ZONE, name.ZONE, name. A final
+ * dot means the last alone. Empty: none. */
 static struct ke_str candidate(const struct dns_explainer *explainer, struct ke_arena *arena,
                                const struct explain_request *request, unsigned i)
 {
     char text[DNS_NAME_MAX * 4 + 4];
-    struct ke_buf zone = KE_BUF_FIXED(text, sizeof(text));
-    dns_name_print(&explainer->zone->domain, &zone);
+    struct ke_buf printed = KE_BUF_FIXED(text, sizeof(text));
+    dns_name_print(&explainer->zone->domain, &printed);
+    struct ke_str zone = ke_str_of(text, printed.len - 1); /* without its dot */
     struct ke_str ns = request->from_ns.len > 0 ? request->from_ns : KE_STR("default");
     struct ke_str host = request->host;
-    switch (i) {
-    case 0:
-        return ke_arena_fmt(arena, "%.*s.%.*s.svc.%.*s", KE_STR_ARG(host), KE_STR_ARG(ns),
-                            KE_STR_ARG(ke_buf_str(&zone)));
-    case 1:
-        return ke_arena_fmt(arena, "%.*s.svc.%.*s", KE_STR_ARG(host),
-                            KE_STR_ARG(ke_buf_str(&zone)));
-    case 2:
-        return ke_arena_fmt(arena, "%.*s.%.*s", KE_STR_ARG(host), KE_STR_ARG(ke_buf_str(&zone)));
-    case 3:
-        return ke_arena_fmt(arena, "%.*s.", KE_STR_ARG(host));
-    default:
+    bool is_whole = host.ptr[host.len - 1] == '.';
+    if (i == 3)
+        return is_whole ? ke_str_sub(host, 0, host.len - 1) : host;
+    if (is_whole)
         return (struct ke_str){ 0 };
-    }
+    if (i == 0)
+        return ke_arena_fmt(arena, "%.*s.%.*s.svc.%.*s", KE_STR_ARG(host), KE_STR_ARG(ns),
+                            KE_STR_ARG(zone));
+    return ke_arena_fmt(arena, i == 1 ? "%.*s.svc.%.*s" : "%.*s.%.*s", KE_STR_ARG(host),
+                        KE_STR_ARG(zone));
 }
 
 /* Which Service a whole name is the name of: SERVICE.NS.svc.ZONE. NULL: none. In a read section. */
@@ -177,7 +175,7 @@ static void explain_failure(struct asking *asking)
         explain_hop_add(walk, EXPLAIN_NAME, EXPLAIN_STOP, "no answer for %.*s", KE_STR_ARG(host));
     for (unsigned i = 0; i < N_CANDIDATES; i++) {
         struct ke_str name = candidate(asking->explainer, arena, asking->request, i);
-        if (!ask(asking, name, DNS_TYPE_A))
+        if (name.len == 0 || !ask(asking, name, DNS_TYPE_A))
             continue;
         is_foreign = asking->told->verdict == DNS_NOT_OURS;
         const char *said = is_foreign ? "outside of the cluster domain, goes to upstream resolvers"
@@ -215,7 +213,7 @@ static void explain_name(void *ctx, struct explain_walk *walk, struct explain_re
     }
     for (unsigned i = 0; i < N_CANDIDATES; i++) {
         struct ke_str name = candidate(explainer, arena, request, i);
-        if (try_records(&asking, name) || try_service(&asking, name))
+        if (name.len > 0 && (try_records(&asking, name) || try_service(&asking, name)))
             return;
     }
     if (!request->is_http && !request->is_https)

@@ -14,6 +14,7 @@
 #include "core/base/map.h"
 #include "core/base/mem.h"
 #include "core/base/rand.h"
+#include "dns/relay.h"
 
 #define RESOLV_CHECK_NS (5 * KE_S)
 #define KEY_MAX         (DNS_NAME_MAX + 8)
@@ -151,23 +152,6 @@ void dns_forwarder_free(struct dns_forwarder *forwarder)
     free(forwarder);
 }
 
-/* Is it the reply to this try: ID, question and direction? */
-static bool matches(const struct question *question, const uint8_t *reply, size_t len)
-{
-    struct dns_name name;
-    struct dns_name asked;
-    size_t end = 0;
-    size_t asked_end = 0;
-    if (len < DNS_HEADER_BYTES || (reply[2] & 0x80) == 0 ||
-        memcmp(reply, question->packet, 2) != 0 || reply[4] != 0 || reply[5] != 1)
-        return false;
-    return dns_name_read(reply, len, DNS_HEADER_BYTES, &name, &end) &&
-           dns_name_read(question->packet, question->packet_len, DNS_HEADER_BYTES, &asked,
-                         &asked_end) &&
-           dns_name_eq(&name, &asked) && end + 4 <= len &&
-           memcmp(reply + end, question->packet + asked_end, 4) == 0;
-}
-
 static void start_timer(struct question *question)
 {
     ke_loop_timer_after(question->timer, question->forwarder->options.try_ms * KE_MS);
@@ -191,7 +175,7 @@ static void read_tcp(struct question *question)
         size_t want = question->in.len >= 2 ? ((size_t)bytes[0] << 8 | bytes[1]) + 2 : 2;
         if (question->in.len < want || want == 2)
             continue;
-        if (!matches(question, bytes + 2, want - 2)) {
+        if (!dns_reply_matches(bytes + 2, want - 2, question->packet, question->packet_len)) {
             try_next(question);
             return;
         }
@@ -283,7 +267,7 @@ static void on_udp(void *ctx, uint32_t events)
         }
         bool is_cut = (size_t)n > sizeof(reply);
         size_t len = is_cut ? sizeof(reply) : (size_t)n;
-        if (!matches(question, reply, len))
+        if (!dns_reply_matches(reply, len, question->packet, question->packet_len))
             continue; /* forged or late: the true one may still come */
         if (is_cut || (reply[2] & 0x02) != 0)
             go_tcp(question);

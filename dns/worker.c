@@ -14,6 +14,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/base/rand.h"
+#include "dns/relay.h"
 #include "dns/tcp.h"
 
 #define BATCH          64
@@ -113,63 +114,6 @@ static void send_late(const struct dns_client *client, uint8_t *bytes, size_t le
     (void)sendmsg(client->fd, &message, MSG_DONTWAIT); /* a full socket drops, as UDP does */
 }
 
-/* The upstream's message with the client's ID and the case of its question. */
-static size_t relay_whole(const struct dns_query *query, const uint8_t *reply, size_t len,
-                          size_t limit, uint8_t *out)
-{
-    size_t head = DNS_HEADER_BYTES + query->question_len;
-    if (len < head)
-        return dns_reply_error(query, DNS_SERVFAIL, true, out, LIMIT_DNS_TCP_BYTES);
-    if (len > limit) {
-        struct dns_reply cut;
-        dns_reply_begin(&cut, query, out, LIMIT_DNS_TCP_BYTES);
-        cut.is_aa = false;
-        cut.is_tc = true;
-        cut.rcode = (enum dns_rcode)(reply[3] & 0x0f);
-        return dns_reply_finish(&cut, query, limit, true);
-    }
-    memcpy(out, reply, len);
-    memcpy(out, query->bytes, 2);
-    memcpy(out + DNS_HEADER_BYTES, query->bytes + DNS_HEADER_BYTES, query->question_len);
-    out[2] = (uint8_t)((out[2] & ~0x05) | (query->is_rd ? 0x01 : 0));
-    out[3] |= 0x80; /* RA; AA was cleared: not our data */
-    return len;
-}
-
-/* Adds the address records of the upstream's reply behind our CNAME; TC goes on (D16). */
-static void add_external(struct dns_reply *ours, const struct dns_query *query,
-                         const uint8_t *reply, size_t len)
-{
-    struct dns_walk walk;
-    struct dns_record record;
-    if (reply == NULL || !dns_walk_begin(&walk, reply, len)) {
-        ours->rcode = DNS_SERVFAIL;
-        return;
-    }
-    enum dns_rcode rcode = (enum dns_rcode)(reply[3] & 0x0f);
-    ours->is_tc = (reply[2] & 0x02) != 0;
-    ours->rcode = rcode;
-    int more = 0;
-    while ((more = dns_walk_next(&walk, &record)) == 1 && record.section == DNS_SECTION_ANSWER) {
-        struct dns_owner owner = { .wire = record.owner.wire, .len = record.owner.len };
-        struct dns_name target;
-        size_t end = 0;
-        if (record.type == query->type) {
-            size_t at = dns_reply_rr(ours, &owner, record.type, record.ttl_s);
-            dns_reply_bytes(ours, reply + record.data_at, record.data_len);
-            dns_reply_rr_end(ours, at);
-        } else if (record.type == DNS_TYPE_CNAME &&
-                   dns_name_read_compressed(reply, len, record.data_at, &target, &end)) {
-            size_t at = dns_reply_rr(ours, &owner, record.type, record.ttl_s);
-            dns_reply_bytes(ours, target.wire, target.len);
-            dns_reply_rr_end(ours, at);
-        }
-    }
-    dns_reply_end_rrset(ours);
-    if (more < 0)
-        ours->rcode = DNS_SERVFAIL;
-}
-
 static void on_upstream(void *ctx, const uint8_t *reply, size_t len)
 {
     struct forwarded *waiting = ctx;
@@ -190,10 +134,10 @@ static void on_upstream(void *ctx, const uint8_t *reply, size_t len)
             dns_answer(worker->options.zone, worker->options.table, &query, &ours, &target);
         ke_snap_read_end();
         if (verdict == DNS_EXTERNAL_NAME)
-            add_external(&ours, &query, reply, len);
+            dns_relay_external(&ours, &query, reply, len);
         n = dns_reply_finish(&ours, &query, limit, true);
     } else if (reply != NULL) {
-        n = relay_whole(&query, reply, len, limit, worker->big);
+        n = dns_relay_whole(&query, reply, len, limit, worker->big);
     } else {
         n = dns_reply_error(&query, DNS_SERVFAIL, true, worker->big, sizeof(worker->big));
     }
