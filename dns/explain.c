@@ -142,6 +142,15 @@ static void explain_alias(struct asking *asking, struct ke_str name,
                                   KE_STR_ARG(service->ns), KE_STR_ARG(service->name)));
 }
 
+static void explain_no_address(struct asking *asking, struct ke_str name,
+                               const struct endpoint_service *service)
+{
+    (void)explain_hop_add(asking->walk, EXPLAIN_NAME, EXPLAIN_NOTE, "%.*s has no address: %s",
+                          KE_STR_ARG(name),
+                          service->is_headless ? "the Service is headless and has no ready endpoint"
+                                               : "the Service has none");
+}
+
 /* The Service is there, though its name has no address: the phases behind say why. */
 static bool try_service(struct asking *asking, struct ke_str name)
 {
@@ -154,11 +163,7 @@ static bool try_service(struct asking *asking, struct ke_str name)
         if (service->type == MODEL_SERVICE_EXTERNAL_NAME)
             explain_alias(asking, name, service);
         else
-            (void)explain_hop_add(asking->walk, EXPLAIN_NAME, EXPLAIN_NOTE,
-                                  "%.*s has no address: %s", KE_STR_ARG(name),
-                                  service->is_headless
-                                      ? "the Service is headless and has no ready endpoint"
-                                      : "the Service has none");
+            explain_no_address(asking, name, service);
     }
     ke_snap_read_end();
     return service != NULL;
