@@ -399,6 +399,8 @@ static void sort_routes(struct ingress_routes *routes)
         qsort(routes->hosts, routes->n_hosts, sizeof(routes->hosts[0]), compare_host);
     if (routes->n_certs > 1)
         qsort(routes->certs, routes->n_certs, sizeof(routes->certs[0]), compare_cert);
+    if (routes->n_served > 1)
+        qsort(routes->served, routes->n_served, sizeof(routes->served[0]), ingress_compare_served);
 }
 
 struct ingress_routes *ingress_routes_build(const struct ingress_input *input)

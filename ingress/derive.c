@@ -104,12 +104,9 @@ static bool cert_name(void *ctx, struct ke_str ns, struct ke_str name, size_t i,
 
 static bool was_served(const struct ingress_routes *routes, const struct ingress_served *one)
 {
-    for (size_t i = 0; routes != NULL && i < routes->n_served; i++) {
-        if (ke_str_eq(routes->served[i].ns, one->ns) &&
-            ke_str_eq(routes->served[i].name, one->name))
-            return true;
-    }
-    return false;
+    return routes != NULL && routes->n_served > 0 &&
+           bsearch(one, routes->served, routes->n_served, sizeof(*one), ingress_compare_served) !=
+               NULL;
 }
 
 /* Status of what is served or no longer is, and an Event for each problem that was not there
@@ -129,7 +126,7 @@ static void report_changes(struct ingress_derive *derive, const struct ingress_r
     }
     for (size_t i = 0; i < now->n_problems; i++) {
         const struct ingress_problem *problem = &now->problems[i];
-        bool is_known = false;
+        bool is_known = problem->reason == NULL; /* no Event for it: most, where there are many */
         for (size_t j = 0; before != NULL && j < before->n_problems && !is_known; j++)
             is_known = ke_str_eq(before->problems[j].message, problem->message) &&
                        ke_str_eq(before->problems[j].name, problem->name);
@@ -137,7 +134,7 @@ static void report_changes(struct ingress_derive *derive, const struct ingress_r
                                        .kind = KE_STR("Ingress"),
                                        .ns = problem->ns,
                                        .name = problem->name };
-        if (!is_known && problem->reason != NULL)
+        if (!is_known)
             report_event(derive->options.report, REPORT_WARNING, &about, problem->reason,
                          problem->message);
     }

@@ -6,6 +6,14 @@
 
 #include "ingress/path.h"
 
+int ingress_compare_served(const void *a, const void *b)
+{
+    const struct ingress_served *left = a;
+    const struct ingress_served *right = b;
+    int order = ke_str_cmp(left->ns, right->ns);
+    return order != 0 ? order : ke_str_cmp(left->name, right->name);
+}
+
 static int compare_host(const void *key, const void *item)
 {
     return ke_str_cmp(*(const struct ke_str *)key, ((const struct ingress_host *)item)->name);

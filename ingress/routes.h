@@ -57,6 +57,8 @@ struct ingress_problem {
 struct ingress_served {
     struct ke_str ns, name;
 };
+/* Order of struct ingress_served, for qsort and bsearch. */
+int ingress_compare_served(const void *a, const void *b);
 
 struct ingress_routes {
     struct ke_arena *arena; /* all below is in it */
