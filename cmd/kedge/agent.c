@@ -59,7 +59,15 @@ static bool announce_ready(struct wire *wire, int64_t started_ns)
         return false;
     ke_log(KE_LOG_INFO, "agent.ready", KV_I("after_ms", (ke_now_ns() - started_ns) / KE_MS));
     notify_manager("READY=1");
+    /* A start needs several times the memory that is kept, and the allocator holds on to it. */
+    (void)malloc_trim(0);
     return true;
+}
+
+static void tick(struct wire *wire)
+{
+    wire_tick(wire);
+    (void)malloc_trim(0); /* what bursts of writes have left behind */
 }
 
 /* Runs until a signal says to stop. */
@@ -79,7 +87,7 @@ static void wait_for_end(struct wire *wire, const sigset_t *set, int64_t started
         if (!is_ready)
             is_ready = announce_ready(wire, started_ns);
         else if (signo < 0)
-            wire_tick(wire);
+            tick(wire);
     }
 }
 
