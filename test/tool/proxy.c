@@ -34,6 +34,7 @@ struct tool {
     struct endpoint_table *table;
     struct report *report;
     struct explain *explain;
+    struct endpoint_explain *endpoints;
     struct host_ledger *ledger;
     struct proxy *proxy;
     int64_t revision;
@@ -163,7 +164,6 @@ static enum ke_code set_up(struct tool *tool, int argc, char **argv, struct ke_e
     static struct ke_cidr services[2];
     static struct ke_cidr pods[2];
     struct proxy_options options = { .report = tool->report, .table = tool->table };
-    struct endpoint_explain *endpoints = NULL;
     options.backend =
         argc > 1 && strcmp(argv[1], "iptables") == 0 ? PROXY_IPTABLES : PROXY_NFTABLES;
     enum ke_code rc = ke_cidr_parse(KE_STR("10.32.0.0/16"), &services[0], err);
@@ -187,9 +187,9 @@ static enum ke_code set_up(struct tool *tool, int argc, char **argv, struct ke_e
     if (rc == KE_OK)
         rc = proxy_new(&options, &tool->proxy, err);
     if (rc == KE_OK)
-        rc = endpoint_explain_new(tool->table, NULL, &endpoints, err);
+        rc = endpoint_explain_new(tool->table, NULL, &tool->endpoints, err);
     if (rc == KE_OK)
-        rc = endpoint_explain_register(endpoints, tool->explain, err);
+        rc = endpoint_explain_register(tool->endpoints, tool->explain, err);
     if (rc == KE_OK)
         rc = proxy_explain_register(tool->proxy, tool->explain, err);
     return rc == KE_OK ? proxy_start(tool->proxy, err) : rc;
@@ -212,6 +212,10 @@ int main(int argc, char **argv)
     obey_all(&tool);
     proxy_stop(tool.proxy);
     proxy_free(tool.proxy);
+    explain_free(tool.explain);
+    endpoint_explain_free(tool.endpoints);
+    report_free(tool.report);
+    host_ledger_close(tool.ledger);
     endpoint_table_free(tool.table);
     return 0;
 }
