@@ -24,6 +24,9 @@ struct install {
     struct service service;
     struct host_ledger *ledger;
     bool is_upgrade;
+    bool is_replaced;         /* the binary before this one is SERVICE_PREVIOUS */
+    struct ke_buf old_config; /* put back when the new one does not work */
+    bool has_old_config;
 };
 
 /* The file that install writes: what was given on the command line, and where the kubeconfig goes.
@@ -54,19 +57,35 @@ static enum ke_code write_config(int argc, char **argv, struct ke_err *err)
     return rc == KE_OK ? ke_file_write(SERVICE_CONFIG, ke_buf_str(&text), 0600, err) : rc;
 }
 
+/* What is about to be made. A config that somebody has prepared is used, and stays theirs. */
 static enum ke_code record_files(struct install *install, struct ke_err *err)
 {
-    static const char *const files[] = { SERVICE_BINARY, SERVICE_PREVIOUS, SERVICE_CONFIG_DIR,
-                                         SERVICE_LOG };
+    const char *log_file = install->options.log_file;
+    const struct {
+        const char *path;
+        bool is_made;
+    } files[] = { { SERVICE_BINARY, true },
+                  { SERVICE_PREVIOUS, true },
+                  { SERVICE_CONFIG_DIR, true },
+                  { SERVICE_CONFIG, !ke_file_exists(SERVICE_CONFIG) },
+                  { SERVICE_KUBECONFIG, !ke_file_exists(SERVICE_KUBECONFIG) },
+                  { SERVICE_LOG, !service_has_systemd() },
+                  { log_file, log_file[0] != '\0' && !ke_file_exists(log_file) } };
     for (size_t i = 0; i < KE_ARRAY_LEN(files); i++) {
-        bool is_log = strcmp(files[i], SERVICE_LOG) == 0;
-        if (is_log && service_has_systemd())
+        if (!files[i].is_made)
             continue;
-        enum ke_code rc = host_record_file(install->ledger, files[i], err);
+        enum ke_code rc = host_record_file(install->ledger, files[i].path, err);
         if (rc != KE_OK)
             return rc;
     }
     return KE_OK;
+}
+
+static enum ke_code keep_config(struct install *install, struct ke_err *err)
+{
+    install->has_old_config = ke_file_exists(SERVICE_CONFIG);
+    return install->has_old_config ? ke_file_read(SERVICE_CONFIG, &install->old_config, err)
+                                   : KE_OK;
 }
 
 static enum ke_code copy_file(const char *from, const char *to, mode_t mode, struct ke_err *err)
@@ -90,8 +109,10 @@ static enum ke_code place_binary(struct install *install, struct ke_err *err)
     enum ke_code rc = KE_OK;
     if (is_self_installed())
         return KE_OK;
-    if (install->is_upgrade && ke_file_exists(SERVICE_BINARY))
+    if (install->is_upgrade) {
         rc = copy_file(SERVICE_BINARY, SERVICE_PREVIOUS, 0755, err);
+        install->is_replaced = rc == KE_OK;
+    }
     return rc == KE_OK ? copy_file("/proc/self/exe", SERVICE_BINARY, 0755, err) : rc;
 }
 
@@ -103,18 +124,27 @@ static enum ke_code restart(struct install *install, struct ke_err *err)
     return rc == KE_OK ? service_wait_ready(&install->service, READY_MS, err) : rc;
 }
 
+/* Binary and config as they were. */
+static enum ke_code restore(struct install *install, struct ke_err *err)
+{
+    enum ke_code rc = KE_OK;
+    if (install->is_replaced)
+        rc = copy_file(SERVICE_PREVIOUS, SERVICE_BINARY, 0755, err);
+    if (rc == KE_OK && install->has_old_config)
+        rc = ke_file_write(SERVICE_CONFIG, ke_buf_str(&install->old_config), 0600, err);
+    return rc == KE_OK ? restart(install, err) : rc;
+}
+
 static enum ke_code go_back(struct install *install, struct ke_err *err)
 {
     struct ke_err why = *err;
     struct ke_err again = KE_ERR_INIT;
-    if (!install->is_upgrade || !ke_file_exists(SERVICE_PREVIOUS))
+    if (!install->is_upgrade)
         return why.code;
-    enum ke_code rc = copy_file(SERVICE_PREVIOUS, SERVICE_BINARY, 0755, &again);
+    enum ke_code rc = restore(install, &again);
     if (rc == KE_OK)
-        rc = restart(install, &again);
-    if (rc == KE_OK)
-        return ke_fail(err, why.code, "%s; went back to the previous version, which runs", why.msg);
-    return ke_fail(err, why.code, "%s; the previous version does not run either: %s", why.msg,
+        return ke_fail(err, why.code, "%s; went back to what was before, which runs", why.msg);
+    return ke_fail(err, why.code, "%s; what was before does not run either: %s", why.msg,
                    again.msg);
 }
 
@@ -131,6 +161,8 @@ static enum ke_code run(struct install *install, int argc, char **argv, struct k
         rc = record_files(install, err);
     if (rc == KE_OK)
         rc = ke_file_mkdirs(SERVICE_CONFIG_DIR, 0755, err);
+    if (rc == KE_OK)
+        rc = keep_config(install, err);
     if (rc == KE_OK && (argc > 0 || !ke_file_exists(SERVICE_CONFIG)))
         rc = write_config(argc, argv, err);
     if (rc == KE_OK)
@@ -184,7 +216,7 @@ static enum ke_code parse_options(int argc, char **argv, struct install *install
 
 int command_install(int argc, char **argv)
 {
-    struct install install = { 0 };
+    struct install install = { .old_config = KE_BUF_INIT(256U << 10) };
     struct ke_err err = KE_ERR_INIT;
     bool help = false;
     if (parse_options(argc, argv, &install, &help, &err) != KE_OK)
@@ -203,5 +235,6 @@ int command_install(int argc, char **argv)
         print_next(&install);
     }
     agent_options_deinit(&install.options);
+    ke_buf_free(&install.old_config);
     return rc == KE_OK ? EXIT_DONE : command_fail("install", &err);
 }

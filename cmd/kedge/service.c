@@ -265,6 +265,7 @@ enum ke_code service_wait_ready(const struct service *service, int timeout_ms, s
         if (ke_now_ns() > deadline_ns)
             return ke_fail(err, KE_TIMEOUT, "the agent is not ready after %d s: %s",
                            timeout_ms / 1000, last.msg);
+        (void)waitpid(-1, NULL, WNOHANG); /* a child that has ended is not running */
         if (!service_has_systemd() && read_pid(service) == 0)
             return ke_fail(err, KE_IO, "the agent has ended: see %s", SERVICE_LOG);
         sleep_a_little();

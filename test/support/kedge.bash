@@ -17,6 +17,7 @@ kedge_setup() {
     id=k$BASHPID-$RANDOM
     hosts=()
     pids=()
+    declare -gA backend_pid=()
     agent_pid=
     export HOME=$dir KUBECONFIG=$dir/kubeconfig
     unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy
@@ -171,13 +172,58 @@ api() { # METHOD PATH [BODY [CONTENT-TYPE]]
 
 namespace_is_there() { api GET "/api/v1/namespaces/$1" >/dev/null; }
 
+# ---- a machine ------------------------------------------------------------------------------------------------------
+
+# The node as a machine to install on: a copy-on-write view of this one's files, so that nothing of it changes.
+machine_new() {
+    machine=$dir/machine
+    mkdir -p "$machine"
+    # shellcheck disable=SC2016 # $0 is the inner shell's
+    run_on node "$dir/machine.log" unshare -m bash -c '
+        set -e
+        mount -t tmpfs tmpfs "$0"
+        mkdir "$0/upper" "$0/work" "$0/root"
+        mount -t overlay overlay -o "lowerdir=/,upperdir=$0/upper,workdir=$0/work" "$0/root"
+        mount -t proc proc "$0/root/proc"
+        mount --bind /sys "$0/root/sys"
+        mount --rbind /dev "$0/root/dev"
+        mount -t tmpfs tmpfs "$0/root/run"
+        mount -t tmpfs tmpfs "$0/root/tmp"
+        mount -t tmpfs -o mode=700 tmpfs "$0/root/root"
+        touch "$0/root/run/up"
+        exec sleep infinity' "$machine"
+    machine_pid=$pid
+    wait_for 10 in_machine test -e /run/up
+}
+
+in_machine() { nsenter -t "$machine_pid" -m -n chroot "$machine/root" env -C / -u KUBECONFIG HOME=/root "$@"; }
+
+# All that an installation may change and a removal must put back.
+machine_state() {
+    in_machine nft list ruleset
+    in_machine iptables-save | grep -v '^#' | sed 's/\[[0-9:]*\]//'
+    in_machine ip6tables-save | grep -v '^#' | sed 's/\[[0-9:]*\]//'
+    in_machine ip -o address
+    in_machine ip route show table all
+    in_machine ip -6 route show table all
+    in_machine ip rule
+    # Without what the kernel counts.
+    in_machine sysctl -a 2>/dev/null | grep -vE '^(fs\.(dentry-state|inode-|file-nr|aio-nr|quota)|kernel\.(random|ns_last_pid|pty\.nr|perf_event|tainted|keys)|.*(conntrack_count|nf_conntrack_buckets|_stable_secret))'
+    # What was written: files, and folders that this machine does not have. (Others may work on the files below.)
+    # shellcheck disable=SC2016 # $0 is the inner shell's
+    nsenter -t "$machine_pid" -m bash -c 'cd "$0/upper" && find . ! -type d -printf "%y %m %p %l\n" &&
+        find . -type f -exec cksum {} + &&
+        find . -type d | while read -r path; do [ -d "/$path" ] || printf "folder %s\n" "$path"; done' "$machine" | sort
+    in_machine find /run /tmp /root -xdev -printf '%y %m %u:%g %p %l\n' | sort
+}
+
 # ---- backends -------------------------------------------------------------------------------------------------------
 
 # A Pod whose container is a real HTTP server in a network of its own.
 backend_new() { # NAME LABELS(json) [PORT]
     pod_host_new "$1"
     run_on "$1" "$dir/$1.log" "$KEDGE_BUILD_DIR/test/tool_echo" "$1" "${3:-8080}"
-    declare -g "pid_$1=$pid"
+    backend_pid[$1]=$pid
     api POST /api/v1/namespaces/default/pods "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"$1\",
         \"labels\":$2},\"spec\":{\"nodeName\":\"node-1\",\"containers\":[{\"name\":\"web\",\"image\":\"echo\",
         \"ports\":[{\"name\":\"http\",\"containerPort\":${3:-8080}}]}]}}" >/dev/null
@@ -189,6 +235,8 @@ pod_set_ready() { # NAME true|false [IP]
     if [ "$2" = true ]; then ready=True; fi
     if [ -n "${3:-}" ]; then ip=",\"podIP\":\"$3\",\"podIPs\":[{\"ip\":\"$3\"}]"; fi
     api PATCH "/api/v1/namespaces/default/pods/$1/status" "{\"status\":{\"phase\":\"Running\"$ip,\"conditions\":[
-        {\"type\":\"Ready\",\"status\":\"$ready\"},{\"type\":\"ContainersReady\",\"status\":\"$ready\"}]}}" \
+        {\"type\":\"Ready\",\"status\":\"$ready\"},{\"type\":\"ContainersReady\",\"status\":\"$ready\"}],
+        \"containerStatuses\":[{\"name\":\"web\",\"image\":\"echo\",\"imageID\":\"\",\"restartCount\":0,\"ready\":$2,
+        \"state\":{\"running\":{}}}]}}" \
         application/merge-patch+json >/dev/null
 }
