@@ -13,11 +13,13 @@
 #include "cmd/kedge/command.h"
 #include "cmd/kedge/options.h"
 #include "cmd/kedge/service.h"
+#include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/limits.h"
 
 #define READY_MS 30000
+#define NODE_MS  5000
 
 struct install {
     struct agent_options options;
@@ -177,15 +179,53 @@ static enum ke_code run(struct install *install, int argc, char **argv, struct k
     return rc == KE_OK ? KE_OK : go_back(install, err);
 }
 
+/* The node registers itself a moment after the agent is ready. */
+static bool read_nodes(const struct install *install, cJSON **out)
+{
+    int64_t deadline_ns = ke_now_ns() + NODE_MS * KE_MS;
+    for (;;) {
+        ke_auto_buf answer = KE_BUF_INIT(LIMIT_FILE_BYTES);
+        ke_auto_json *list = NULL;
+        struct ke_err err = KE_ERR_INIT;
+        if (command_get(install->service.run_dir, KE_STR("/api/v1/nodes"), 10000, &answer, &err) ==
+                KE_OK &&
+            ke_json_parse(ke_buf_str(&answer), &list, &err) == KE_OK &&
+            cJSON_GetArraySize(ke_json_get(list, "items")) > 0) {
+            *out = KE_TAKE(list);
+            return true;
+        }
+        if (ke_now_ns() > deadline_ns)
+            return false;
+        service_pause();
+    }
+}
+
+static const char *kubeconfig_path(const struct install *install)
+{
+    const char *path = install->options.kubeconfig_out;
+    return path[0] != '\0' ? path : SERVICE_KUBECONFIG;
+}
+
+/* By kubectl where it is: its caches go where uninstall removes them. */
 static void print_nodes(const struct install *install)
 {
-    ke_auto_buf answer = KE_BUF_INIT(LIMIT_FILE_BYTES);
     ke_auto_json *list = NULL;
+    ke_auto_buf cache = KE_BUF_INIT(4096);
     struct ke_err err = KE_ERR_INIT;
     const cJSON *node = NULL;
-    if (command_get(install->service.run_dir, KE_STR("/api/v1/nodes"), 10000, &answer, &err) !=
-            KE_OK ||
-        ke_json_parse(ke_buf_str(&answer), &list, &err) != KE_OK)
+    if (!read_nodes(install, &list))
+        return;
+    ke_buf_addf(&cache, "%s/kubectl", install->service.run_dir);
+    ke_buf_add_char(&cache, '\0');
+    const char *const argv[] = { "kubectl",
+                                 "--kubeconfig",
+                                 kubeconfig_path(install),
+                                 "--cache-dir",
+                                 cache.ptr,
+                                 "get",
+                                 "nodes",
+                                 NULL };
+    if (ke_buf_check(&cache, "cache", &err) == KE_OK && service_run(argv, false, &err) == KE_OK)
         return;
     cJSON_ArrayForEach(node, ke_json_get(list, "items")) {
         struct ke_str name = ke_json_path_str(node, "metadata.name");
@@ -195,11 +235,8 @@ static void print_nodes(const struct install *install)
 
 static void print_next(const struct install *install)
 {
-    const char *kubeconfig = install->options.kubeconfig_out[0] != '\0'
-                                 ? install->options.kubeconfig_out
-                                 : SERVICE_KUBECONFIG;
     (void)printf("\nnext:\n  export KUBECONFIG=%s\n  kubectl get nodes\n  kedge status\n",
-                 kubeconfig);
+                 kubeconfig_path(install));
 }
 
 /* With options given they are the whole config; without, the one that is there stays. */

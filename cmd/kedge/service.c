@@ -194,7 +194,7 @@ static enum ke_code start_detached(const struct service *service, struct ke_err 
     return ke_file_write(path.ptr, ke_buf_str(&text), 0644, err);
 }
 
-static void sleep_a_little(void)
+void service_pause(void)
 {
     struct timespec pause = { 0, POLL_NS };
     (void)nanosleep(&pause, NULL);
@@ -206,7 +206,7 @@ static bool wait_gone(pid_t pid, int64_t deadline_ns)
         (void)waitpid(pid, NULL, WNOHANG); /* our own child, when install started it */
         if (kill(pid, 0) != 0 || !is_agent(pid))
             return true;
-        sleep_a_little();
+        service_pause();
     }
     return false;
 }
@@ -268,6 +268,6 @@ enum ke_code service_wait_ready(const struct service *service, int timeout_ms, s
         (void)waitpid(-1, NULL, WNOHANG); /* a child that has ended is not running */
         if (!service_has_systemd() && read_pid(service) == 0)
             return ke_fail(err, KE_IO, "the agent has ended: see %s", SERVICE_LOG);
-        sleep_a_little();
+        service_pause();
     }
 }

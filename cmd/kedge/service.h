@@ -37,6 +37,8 @@ bool service_is_running(const struct service *service);
  */
 enum ke_code service_wait_ready(const struct service *service, int timeout_ms,
                                 struct ke_err *err) KE_MUST_CHECK;
+/* A few milliseconds, between two looks at something that is about to change. */
+void service_pause(void);
 /* The text of the unit: for systemd-analyze verify too. */
 const char *service_unit_text(void);
 

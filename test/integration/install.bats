@@ -35,7 +35,8 @@ nothing_is_left() {
     run in_machine /opt/kedge/kedge install --node-name edge-1
     echo "$output"
     [ "$status" -eq 0 ]
-    [[ $output == *'node edge-1 is ready'*'export KUBECONFIG=/etc/kedge/kubeconfig'* ]]
+    [[ $output =~ edge-1\ +Ready|node\ edge-1\ is\ ready ]]
+    [[ $output == *'export KUBECONFIG=/etc/kedge/kubeconfig'* ]]
     run in_machine kedge status
     [ "$status" -eq 0 ]
     [[ $output == *'edge-1 (ready)'* ]]
