@@ -138,25 +138,25 @@ void ingress_world_route(struct ingress_world *world, const char *name, const ch
                       name, host, service);
 }
 
-void ingress_world_service(struct ingress_world *world, const char *name, const uint16_t *ports,
+void ingress_world_service(struct ingress_world *world, const char *service, const uint16_t *ports,
                            size_t n_ports)
 {
     char spec[256];
     (void)snprintf(spec, sizeof(spec),
                    "'clusterIP':'10.32.0.9','clusterIPs':['10.32.0.9'],"
                    "'ports':[{'name':'http','protocol':'TCP','port':80}]");
-    test_put_service(world->table, "default", name, spec);
+    test_put_service(world->table, "default", service, spec);
     for (size_t i = 0; i < 8; i++) {
-        char slice_name[64];
+        char piece[64];
         char port[64];
-        (void)snprintf(slice_name, sizeof(slice_name), "%s-%zu", name, i);
+        (void)snprintf(piece, sizeof(piece), "%s-%zu", service, i);
         (void)snprintf(port, sizeof(port), "{'name':'http','port':%u}",
                        i < n_ports ? ports[i] : 1U);
         if (i < n_ports) {
-            test_put_slice(world->table, "default", slice_name, name, port,
+            test_put_slice(world->table, "default", piece, service, port,
                            "{'addresses':['127.0.0.1'],'conditions':{'ready':true}}");
         } else {
-            test_delete(world->table, MODEL_ENDPOINTSLICE, "default", slice_name);
+            test_delete(world->table, MODEL_ENDPOINTSLICE, "default", piece);
         }
     }
     endpoint_table_publish(world->table, ++world->revision);

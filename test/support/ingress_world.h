@@ -33,8 +33,8 @@ void ingress_world_delete(struct ingress_world *world, const char *key);
 /* Ingress default/NAME of our class for HOST, everything to service:80. */
 void ingress_world_route(struct ingress_world *world, const char *name, const char *host,
                          const char *service);
-/* Service default/NAME, port 80, with endpoints 127.0.0.1:PORT for each port; n 0: none. */
-void ingress_world_service(struct ingress_world *world, const char *name, const uint16_t *ports,
+/* Service default/SERVICE, port 80, with endpoints 127.0.0.1:PORT for each port; n 0: none. */
+void ingress_world_service(struct ingress_world *world, const char *service, const uint16_t *ports,
                            size_t n_ports);
 /* A number of the status, "requests" or the like. */
 uint64_t ingress_world_counter(struct ingress_world *world, const char *name);

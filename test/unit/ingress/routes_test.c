@@ -9,6 +9,7 @@
 #include "core/model/kind.h"
 #include "core/net/tls/x509.h"
 #include "ingress/routes.h"
+#include "test/support/base/alloc.h"
 #include "test/support/base/test.h"
 
 #define MAX_OBJECTS 16
@@ -399,6 +400,36 @@ static void an_annotation_turns_redirects_off(void **state)
     assert_ptr_equal(ingress_routes_find_cert(routes, KE_STR("a.com")), cert);
 }
 
+/* ---- no memory ---- */
+
+static void without_memory_there_are_no_half_routes(void **state)
+{
+    (void)state;
+    ke_auto_buf rules = KE_BUF_INIT(8000);
+    for (int i = 0; i < 40; i++)
+        ke_buf_addf(&rules, "%s{'host':'h%d.com','http':{'paths':[" PATH("/", "Prefix", "s") "]}}",
+                    i > 0 ? "," : "", i);
+    char text[8192];
+    (void)snprintf(text, sizeof(text),
+                   "{" META("a", "2020") ",'spec':{'ingressClassName':'kedge'," TLS(
+                       "'h1.com','*.b.com'", "good") "," DEFAULT("d") ",'rules':[%.*s]}}",
+                   KE_STR_ARG(ke_buf_str(&rules)));
+    add(text);
+    add(INGRESS("b", "2021", "'rules':[" RULE("h1.com", PATH("/", "Prefix", "s")) "]"));
+    add(INGRESS("c", "2021", DEFAULT("s")));
+    for (size_t n = 1;; n++) {
+        test_alloc_fail_at(n);
+        routes = ingress_routes_build(&input);
+        if (!test_alloc_end())
+            break;
+        assert_null(routes);
+        assert_true(n < 1000);
+    }
+    assert_non_null(routes);
+    assert_int_equal(routes->n_hosts, 40);
+    assert_string_equal(where("h39.com", "/"), "s");
+}
+
 /* ---- set-up ---- */
 
 static int begin(void **state)
@@ -463,6 +494,7 @@ int main(void)
         TEST(certificates_are_found_by_name),
         TEST(a_usable_secret_replaces_an_unusable_one),
         TEST(an_annotation_turns_redirects_off),
+        TEST(without_memory_there_are_no_half_routes),
     };
     return cmocka_run_group_tests(tests, make_cert, free_cert);
 }

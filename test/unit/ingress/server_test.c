@@ -509,6 +509,58 @@ static void no_request_fails_while_routes_and_endpoints_change(void **state)
     ingress_world_delete(&world, "/registry/ingress/default/other");
 }
 
+/* ---- what is said of the objects ---- */
+
+/* What was reported of an Ingress last: 1 served, 0 not any more, -1 nothing. Reasons of Events are
+ * gathered. */
+static int take_reports(const char *name, struct ke_buf *reasons)
+{
+    struct report_item item;
+    int served = -1;
+    while (report_take(world.report, &item)) {
+        if (item.what == REPORT_ITEM_INGRESS && strcmp(item.name, name) == 0)
+            served = item.is_served ? 1 : 0;
+        if (item.what == REPORT_ITEM_EVENT && strcmp(item.name, name) == 0)
+            ke_buf_add_c(reasons, item.reason);
+        report_item_clear(&item);
+    }
+    ke_buf_add(reasons, "", 1);
+    return served;
+}
+
+static void an_ingress_that_changes_class_is_let_go_at_once(void **state)
+{
+    (void)state;
+    ke_auto_buf reasons = KE_BUF_INIT(1024);
+    ingress_world_route(&world, "moving", "moving.example", "web");
+    ask("GET / HTTP/1.1\r\nHost: moving.example\r\n\r\n");
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(take_reports("moving", &reasons), 1);
+    ingress_world_put(&world, MODEL_INGRESS,
+                      "{'metadata':{'namespace':'default','name':'moving'},'spec':{"
+                      "'ingressClassName':'other','rules':[{'host':'moving.example'}]}}");
+    ask("GET / HTTP/1.1\r\nHost: moving.example\r\n\r\n");
+    assert_int_equal(reply.status, 404);
+    assert_int_equal(take_reports("moving", &reasons), 0);
+    ingress_world_delete(&world, "/registry/ingress/default/moving");
+    assert_int_equal(take_reports("moving", &reasons), -1);
+}
+
+static void a_lost_path_is_an_event_once(void **state)
+{
+    (void)state;
+    ke_auto_buf reasons = KE_BUF_INIT(1024);
+    ke_auto_buf later = KE_BUF_INIT(1024);
+    ingress_world_route(&world, "zz-late", "a.example", "web");
+    assert_int_equal(take_reports("zz-late", &reasons), 1);
+    assert_string_equal(reasons.ptr, "PathConflict");
+    ingress_world_route(&world, "elsewhere", "e.example", "web");
+    assert_int_equal(take_reports("zz-late", &later), -1);
+    assert_string_equal(later.ptr, "");
+    ingress_world_delete(&world, "/registry/ingress/default/elsewhere");
+    ingress_world_delete(&world, "/registry/ingress/default/zz-late");
+}
+
 /* ---- set-up ---- */
 
 static int make_world(void **state)
@@ -576,6 +628,8 @@ int main(void)
         TEST(a_refusing_endpoint_is_passed_over),
         TEST(all_endpoints_are_used),
         TEST(no_request_fails_while_routes_and_endpoints_change),
+        TEST(an_ingress_that_changes_class_is_let_go_at_once),
+        TEST(a_lost_path_is_an_event_once),
     };
     return cmocka_run_group_tests(tests, make_world, end_world);
 }
