@@ -11,6 +11,7 @@
 #include "core/base/limits.h"
 #include "core/base/snap.h"
 #include "dns/forward.h"
+#include "test/support/base/alloc.h"
 #include "test/support/base/test.h"
 
 #define TRY_MS      60
@@ -581,6 +582,27 @@ static void ids_and_ports_differ_from_question_to_question(void **state)
     drop(&bench);
 }
 
+static void memory_that_runs_out_refuses_or_ends_a_question(void **state)
+{
+    bool has_failed = true;
+    (void)state;
+    for (size_t n = 1; has_failed; n++) {
+        struct bench bench;
+        static struct answer answer;
+        answer.n_calls = 0;
+        make(&bench, 1);
+        test_alloc_fail_at(n);
+        bool is_taken = ask_type(&bench, "example.com", DNS_TYPE_A, &answer);
+        ke_loop_turn(bench.loop, 1);
+        has_failed = test_alloc_end();
+        if (!is_taken)
+            ke_loop_turn(bench.loop, 0);
+        drop(&bench);
+        assert_int_equal(answer.n_calls, is_taken ? 1 : 0);
+        assert_true(is_taken || has_failed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -599,6 +621,7 @@ int main(void)
         cmocka_unit_test(a_reply_larger_than_the_room_is_asked_for_over_tcp),
         cmocka_unit_test(tcp_that_breaks_or_lies_goes_to_the_next_upstream),
         cmocka_unit_test(nobody_to_ask_is_said_at_once),
+        cmocka_unit_test(memory_that_runs_out_refuses_or_ends_a_question),
         cmocka_unit_test(ids_and_ports_differ_from_question_to_question),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
