@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Registers this node: the Node object, its status when that is news or every five minutes, and
- * every ten seconds the Lease that says it lives. Parts that are degraded show as a condition.
+ * Registers this node: the Node object, its status when that is news or an hour old, and every
+ * ten seconds the Lease that says it lives. Parts that are degraded show as a condition.
  * Controllers thread.
  */
 #include "core/base/clock.h"
@@ -12,7 +12,7 @@
 
 #define RENEW_NS         (10 * KE_S)
 #define LEASE_SECONDS    40
-#define STATUS_MAX_AGE_S 300
+#define STATUS_MAX_AGE_S 3600 /* the Lease says that it lives; a status is 20 KB on the disk */
 #define LEASE_NS         "kube-node-lease"
 #define DEGRADED_MAX     (8U << 10)
 #define JSON_MAX         (4U << 10)
