@@ -177,7 +177,44 @@ static void finalize(struct work_item *item, const struct registry_object *ns)
     work_item_write(item, &request);
 }
 
+/*
+ * A create that was admitted while the namespace still was there may be committed behind its end.
+ * What the reflector has of a namespace that it has not is such a leftover: its view is of one
+ * revision, so nothing of a namespace made anew is among it.
+ */
+static void delete_leftovers(struct namespace_controller *self, struct work_item *item,
+                             struct ke_str ns)
+{
+    const struct model_kind *kind;
+    for (unsigned i = 0; (kind = model_kind_at(i)) != NULL; i++) {
+        const struct registry_object *object;
+        size_t pos = 0;
+        if (!kind->is_namespaced)
+            continue;
+        while ((object = watch_reflector_next(self->env->reflector, kind->id, &pos)) != NULL) {
+            if (!ke_str_eq(object->ns, ns))
+                continue;
+            struct resource_request request = { .verb = RESOURCE_DELETE,
+                                                .kind = kind,
+                                                .ns = object->ns,
+                                                .name = object->name,
+                                                .grace_period_s = -1,
+                                                .precondition_uid = object->uid };
+            work_item_write(item, &request);
+        }
+    }
+}
+
 /* ---- work */
+
+static bool is_needed(struct ke_str name)
+{
+    for (size_t i = 0; i < KE_ARRAY_LEN(needed); i++) {
+        if (ke_str_eq_c(name, needed[i]))
+            return true;
+    }
+    return false;
+}
 
 static void run(void *ctx, struct work_item *item)
 {
@@ -185,12 +222,12 @@ static void run(void *ctx, struct work_item *item)
     struct ke_str name = work_item_key(item);
     const struct registry_object *ns =
         watch_reflector_get(self->env->reflector, MODEL_NAMESPACE, KE_STR(""), name);
+    if (ns == NULL && is_needed(name)) {
+        create(item, MODEL_NAMESPACE, KE_STR(""), named(name));
+        return;
+    }
     if (ns == NULL) {
-        bool is_needed = false;
-        for (size_t i = 0; i < KE_ARRAY_LEN(needed); i++)
-            is_needed = is_needed || ke_str_eq_c(name, needed[i]);
-        if (is_needed)
-            create(item, MODEL_NAMESPACE, KE_STR(""), named(name));
+        delete_leftovers(self, item, name);
         return;
     }
     if (!is_terminating(ns))
@@ -211,11 +248,14 @@ static void on_put(struct controller *controller, const struct registry_object *
                    const struct registry_object *old)
 {
     struct namespace_controller *self = (struct namespace_controller *)controller;
-    (void)old;
     if (object->kind->id == MODEL_NAMESPACE)
         work_queue_add(self->queue, object->name);
     else if (object->kind->id == MODEL_CONFIGMAP && is_filling(object))
         work_queue_add(self->queue, object->ns);
+    else if (old == NULL && object->kind->is_namespaced &&
+             watch_reflector_get(self->env->reflector, MODEL_NAMESPACE, KE_STR(""), object->ns) ==
+                 NULL)
+        work_queue_add(self->queue, object->ns); /* a leftover, unless it is only listed later */
 }
 
 static void on_delete(struct controller *controller, const struct registry_object *object)

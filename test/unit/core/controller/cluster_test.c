@@ -8,6 +8,7 @@
 #include "core/controller/observation.h"
 #include "core/controller/work.h"
 #include "test/support/controllers.h"
+#include "test/support/objects.h"
 
 static int setup(void **state)
 {
@@ -119,6 +120,18 @@ static void a_deleted_namespace_is_emptied_first(void **state)
 }
 
 /* ---- the node */
+
+/* As a create does that was admitted before the namespace went. */
+static void what_is_left_behind_a_namespace_goes(void **state)
+{
+    struct test_controllers *t = *state;
+    struct registry_object *left = test_object(MODEL_CONFIGMAP, "gone", "late", "1");
+    struct registry_object *kept = test_object(MODEL_CONFIGMAP, "default", "kept", "1");
+    (void)test_object_put(t->r.registry, left);
+    (void)test_object_put(t->r.registry, kept);
+    test_wait_gone(t, MODEL_CONFIGMAP, "gone", "late");
+    assert_true(test_exists(&t->r, MODEL_CONFIGMAP, "default", "kept"));
+}
 
 static void the_node_registers_with_a_lease(void **state)
 {
@@ -283,6 +296,7 @@ int main(void)
         TEST(they_are_put_right),
         TEST(each_namespace_gets_account_and_certificate),
         TEST(a_deleted_namespace_is_emptied_first),
+        TEST(what_is_left_behind_a_namespace_goes),
         TEST(the_node_registers_with_a_lease),
         cmocka_unit_test(node_status_is_written_when_it_is_news),
         TEST(the_same_observation_is_one_event_with_a_count),
