@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/base/json.h"
+#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/base/snap.h"
@@ -24,10 +25,12 @@ struct item {
     } view;
 };
 
+/* Of a Secret that an Ingress names, there or not. */
 struct cached_cert {
-    int64_t revision;      /* of the Secret */
+    int64_t revision;      /* of the Secret; 0: not there */
     struct tls_cert *cert; /* NULL: it cannot be used */
     const char *why;
+    uint64_t used_by; /* generation of the routes that asked for it last */
 };
 
 struct ingress_derive {
@@ -57,25 +60,28 @@ static void retire_routes(void *ptr)
 
 /* ---- what the builder asks for ---- */
 
-static struct cached_cert *refresh_cert(struct ingress_derive *derive,
-                                        const struct registry_object *secret)
+static struct cached_cert *need_cached(struct ingress_derive *derive, struct ke_str key)
 {
-    struct cached_cert *cached = ke_map_get(derive->certs, secret->key);
-    if (cached != NULL && cached->revision == secret->revision)
+    struct cached_cert *cached = ke_map_get(derive->certs, key);
+    if (cached != NULL)
         return cached;
-    if (cached == NULL) {
-        cached = ke_alloc(sizeof(*cached));
-        if (cached == NULL || !ke_map_set(derive->certs, secret->key, cached, NULL)) {
-            free(cached);
-            return NULL;
-        }
+    cached = ke_alloc(sizeof(*cached));
+    if (cached == NULL || !ke_map_set(derive->certs, key, cached, NULL)) {
+        free(cached);
+        return NULL;
     }
-    ke_auto_json *json = registry_object_parse(secret);
-    tls_cert_unref(cached->cert);
-    cached->why = "out of memory";
-    cached->cert = json != NULL ? ingress_cert_from_secret(json, &cached->why) : NULL;
-    cached->revision = secret->revision;
     return cached;
+}
+
+static void refresh_cert(struct cached_cert *cached, const struct registry_object *secret)
+{
+    if (secret != NULL && cached->revision == secret->revision)
+        return;
+    ke_auto_json *json = secret != NULL ? registry_object_parse(secret) : NULL;
+    tls_cert_unref(cached->cert);
+    cached->why = secret != NULL ? "out of memory" : "it does not exist";
+    cached->cert = json != NULL ? ingress_cert_from_secret(json, &cached->why) : NULL;
+    cached->revision = secret != NULL ? secret->revision : 0;
 }
 
 static struct tls_cert *find_cert(void *ctx, struct ke_str ns, struct ke_str name, const char **why)
@@ -83,10 +89,14 @@ static struct tls_cert *find_cert(void *ctx, struct ke_str ns, struct ke_str nam
     struct ingress_derive *derive = ctx;
     const struct registry_object *secret =
         watch_reflector_get(derive->reflector, MODEL_SECRET, ns, name);
-    *why = "it does not exist";
-    struct cached_cert *cached = secret != NULL ? refresh_cert(derive, secret) : NULL;
+    ke_auto_buf key = KE_BUF_INIT(LIMIT_KEY_BYTES);
+    model_kind_key(model_kind_by_id(MODEL_SECRET), ns, name, &key);
+    struct cached_cert *cached = key.failed == KE_OK ? need_cached(derive, ke_buf_str(&key)) : NULL;
+    *why = "out of memory";
     if (cached == NULL)
         return NULL;
+    refresh_cert(cached, secret);
+    cached->used_by = derive->generation + 1;
     *why = cached->why;
     return cached->cert != NULL ? tls_cert_ref(cached->cert) : NULL;
 }
@@ -153,6 +163,26 @@ static const void **collect(const struct ke_map *map, size_t *n)
     return views;
 }
 
+static void free_cert_value(void *value)
+{
+    struct cached_cert *cached = value;
+    tls_cert_unref(cached->cert);
+    free(cached);
+}
+
+/* Keys of Secrets that no Ingress names any more are not kept. */
+static void forget_unused_certs(struct ingress_derive *derive)
+{
+    struct ke_str key = { 0 };
+    void *value = NULL;
+    size_t pos = 0;
+    while (ke_map_next(derive->certs, &pos, &key, &value)) {
+        const struct cached_cert *cached = value;
+        if (cached->used_by != derive->generation)
+            free_cert_value(ke_map_del(derive->certs, key));
+    }
+}
+
 static void rebuild(struct ingress_derive *derive)
 {
     struct ingress_input input = { .settings = derive->options.settings,
@@ -178,6 +208,7 @@ static void rebuild(struct ingress_derive *derive)
     if (before != NULL)
         ke_snap_retire(before, retire_routes);
     derive->is_dirty = false;
+    forget_unused_certs(derive);
 }
 
 /* ---- reflector ---- */
@@ -210,9 +241,11 @@ static void on_put(void *ctx, const struct registry_object *object,
 {
     struct ingress_derive *derive = ctx;
     (void)old;
-    derive->is_dirty = true;
-    if (object->kind->id == MODEL_SECRET)
+    if (object->kind->id == MODEL_SECRET) { /* most are nothing to us */
+        derive->is_dirty = derive->is_dirty || ke_map_get(derive->certs, object->key) != NULL;
         return;
+    }
+    derive->is_dirty = true;
     struct item *item = decode(object);
     void *before = NULL;
     if (item == NULL || !ke_map_set(map_of(derive, object), object->key, item, &before)) {
@@ -226,15 +259,11 @@ static void on_put(void *ctx, const struct registry_object *object,
 static void on_delete(void *ctx, const struct registry_object *object)
 {
     struct ingress_derive *derive = ctx;
-    derive->is_dirty = true;
-    if (object->kind->id != MODEL_SECRET) {
+    bool is_secret = object->kind->id == MODEL_SECRET;
+    if (!is_secret || ke_map_get(derive->certs, object->key) != NULL)
+        derive->is_dirty = true;
+    if (!is_secret)
         free_item(ke_map_del(map_of(derive, object), object->key));
-        return;
-    }
-    struct cached_cert *cached = ke_map_del(derive->certs, object->key);
-    if (cached != NULL)
-        tls_cert_unref(cached->cert);
-    free(cached);
 }
 
 static void on_synced(void *ctx)
@@ -312,13 +341,6 @@ static void free_map(struct ke_map *map, void (*free_value)(void *value))
 static void free_item_value(void *value)
 {
     free_item(value);
-}
-
-static void free_cert_value(void *value)
-{
-    struct cached_cert *cached = value;
-    tls_cert_unref(cached->cert);
-    free(cached);
 }
 
 void ingress_derive_free(struct ingress_derive *derive)

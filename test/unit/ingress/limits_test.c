@@ -132,6 +132,24 @@ static void certificates_follow_the_name(void **state)
     assert_false(is_trusted("a.example"));
 }
 
+/* A Secret that no Ingress names changes nothing; one that comes later, or changes, does. */
+static void a_certificate_is_replaced_with_its_secret(void **state)
+{
+    (void)state;
+    put_tls_route("");
+    put_secret("one", "other.example");
+    assert_false(is_trusted("a.example"));
+    put_secret("one", "a.example");
+    assert_true(is_trusted("a.example"));
+    uint64_t before = ingress_world_counter(&world, "generation");
+    (void)test_object_put(world.registry,
+                          test_object_json(MODEL_SECRET, "{\"metadata\":{"
+                                                         "\"namespace\":\"default\","
+                                                         "\"name\":\"noise\"}}"));
+    put_secret("one", "a.example");
+    assert_int_equal(ingress_world_counter(&world, "generation"), before + 1);
+}
+
 static void *send_body(void *ctx)
 {
     static char block[16384];
@@ -305,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(certificates_follow_the_name),
+        TEST(a_certificate_is_replaced_with_its_secret),
         TEST(large_bodies_pass_tls),
         TEST(clear_requests_are_sent_to_tls),
         TEST(each_wait_has_an_end_and_a_status),
