@@ -217,9 +217,9 @@ static void a_name_of_elsewhere_is_said_to_be_forwarded(void **state)
                         "cluster, cluster DNS forwards it to the upstream resolvers");
     assert_true(has_evidence(
         answer, "www.example.com A: outside of the cluster domain, goes to upstream resolvers"));
-    cJSON_Delete(answer);
     /* Of an URL the name may be an Ingress's: the next phase knows. */
-    answer = trace(&bench, "https://www.example.com/", "");
+    ke_auto_json *of_url = trace(&bench, "https://www.example.com/", "");
+    assert_string_equal(hop_text(of_url, "phase"), "service");
     assert_true(bench.was_seen);
     assert_false(bench.seen.has_address);
     drop(&bench);
