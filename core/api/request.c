@@ -10,6 +10,9 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
+/* A body up to this is read to its end, though it is refused. */
+#define API_THROWN_AWAY_BYTES (32U << 20)
+
 static struct api_conn *conn_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -89,9 +92,14 @@ static enum MHD_Result begin_body(struct api_request *request, const char *metho
     struct ke_str length = api_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length.len > 0 && ke_str_to_u64(length, UINT64_MAX, &body_len) &&
         body_len > LIMIT_REQUEST_BODY_BYTES) {
-        request->phase = API_PHASE_WORK;
-        refuse_body(request);
-        return request->is_queued ? MHD_YES : MHD_NO;
+        /* Most clients look for an answer behind their body only: a little more is thrown away. */
+        request->is_too_large = true;
+        bool is_asking = api_request_header(request, MHD_HTTP_HEADER_EXPECT).len > 0;
+        if (is_asking || body_len > API_THROWN_AWAY_BYTES) {
+            request->phase = API_PHASE_WORK;
+            refuse_body(request);
+            return request->is_queued ? MHD_YES : MHD_NO;
+        }
     }
     return MHD_YES;
 }

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -282,12 +283,37 @@ static void a_watch_that_nobody_reads_does_not_delay_the_stop(void **state)
     close(fd);
 }
 
+/* One that sends all before it reads would see the connection break, and not why. */
+static void a_body_too_large_is_refused_behind_its_end(void **state)
+{
+    static const size_t sizes[] = { LIMIT_REQUEST_BODY_BYTES + 1, 8U << 20 };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < KE_ARRAY_LEN(sizes); i++) {
+        char head[256];
+        char text[256] = "";
+        int n = snprintf(head, sizeof(head),
+                         "POST " CONFIGMAPS " HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                         "application/json\r\nContent-Length: %zu\r\n\r\n",
+                         sizes[i]);
+        char *body = calloc(1, sizes[i]);
+        assert_non_null(body);
+        int fd = connect_unix(f);
+        send_text(fd, head, (size_t)n);
+        send_text(fd, body, sizes[i]);
+        free(body);
+        assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+        assert_non_null(strstr(text, "HTTP/1.1 413 "));
+        close(fd);
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(a_query_of_many_parameters_leaves_nothing_behind),
         CASE(clients_that_only_connect_keep_nobody_out),
+        CASE(a_body_too_large_is_refused_behind_its_end),
         CASE(a_watch_that_nobody_reads_does_not_delay_the_stop),
     };
     return cmocka_run_group_tests_name("core/api/hostile", tests, NULL, NULL);
