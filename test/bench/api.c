@@ -6,6 +6,7 @@
  * One thread.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -32,7 +33,7 @@ static void ask_create(void *ctx, struct bench_conn *conn, size_t i)
 {
     struct api *api = ctx;
     char name[NAME_BYTES];
-    (void)snprintf(name, sizeof(name), "%s-%s-%zu", api->prefix, api->what, i);
+    (void)snprintf(name, sizeof(name), "%s-%d-%s-%zu", api->prefix, (int)getpid(), api->what, i);
     ke_buf_clear(&api->body);
     bench_configmap_print(name, &api->body);
     struct bench_request request = { .method = "POST",
@@ -46,7 +47,7 @@ static void ask_get(void *ctx, struct bench_conn *conn, size_t i)
 {
     struct api *api = ctx;
     char path[sizeof(CONFIGMAPS) + NAME_BYTES];
-    (void)snprintf(path, sizeof(path), CONFIGMAPS "/%s-present-%zu", api->prefix,
+    (void)snprintf(path, sizeof(path), CONFIGMAPS "/%s-%d-present-%zu", api->prefix, (int)getpid(),
                    i * 7919 % N_PRESENT);
     struct bench_request request = { .method = "GET", .path = path };
     bench_conn_request(conn, &request);

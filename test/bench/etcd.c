@@ -6,6 +6,7 @@
 #include "test/bench/support/etcd.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/mem.h"
@@ -16,7 +17,7 @@
 #define VALUE_BYTES 1000
 #define LIST_LIMIT  500
 #define MAX_MS      60000
-#define NAME_BYTES  64
+#define NAME_BYTES  128
 
 struct etcd {
     struct etcd_client client;
@@ -34,7 +35,8 @@ static void ask_put(void *ctx, struct bench_conn *conn, size_t i)
     struct etcd *etcd = ctx;
     char key[NAME_BYTES];
     char value[VALUE_BYTES];
-    int len = snprintf(key, sizeof(key), "/registry/configmaps/bench/%s-%zu", etcd->what, i);
+    int len = snprintf(key, sizeof(key), "/registry/configmaps/bench/%d-%s-%zu", (int)getpid(),
+                       etcd->what, i);
     memset(value, 'x', sizeof(value));
     ke_buf_clear(&etcd->client.message);
     etcd_add_bytes(&etcd->client.message, 1, ke_str_of(key, (size_t)len));

@@ -146,6 +146,8 @@ measure() {
     return "$status"
 }
 figure() { awk -v name="$1" '$1 == name { value = $2 } END { print value }' "$scratch/figures"; }
+# The median, where there were rounds.
+typical() { awk -v name="$1" '$1 == name { print $2 }' "$scratch/figures" | sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 # One row of the table. BOUND: "<= N" for the figure, ">= Nx" or "<= Nx" for its ratio to the peer's; empty: none.
 row() { # WHAT FIGURE UNIT [PEER PEERS-FIGURE [BOUND]]
