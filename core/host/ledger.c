@@ -53,6 +53,15 @@ static struct host_record *find_id(struct host_ledger *ledger, int64_t id)
     return NULL;
 }
 
+static enum ke_code reserve_record(struct host_ledger *ledger, struct ke_err *err)
+{
+    void *records = ledger->records;
+    if (!ke_grow(&records, &ledger->cap_records, ledger->n_records + 1, sizeof(struct host_record)))
+        return ke_fail(err, KE_NOMEM, "a record more of %s", ledger->path);
+    ledger->records = records;
+    return KE_OK;
+}
+
 /* Takes json, given also on failure. KE_MALFORMED: no record. */
 static enum ke_code add_record(struct host_ledger *ledger, cJSON *json, struct ke_err *err)
 {
@@ -69,13 +78,11 @@ static enum ke_code add_record(struct host_ledger *ledger, cJSON *json, struct k
         cJSON_Delete(json);
         return ke_fail(err, KE_MALFORMED, "not a record");
     }
-    void *records = ledger->records;
-    if (!ke_grow(&records, &ledger->cap_records, ledger->n_records + 1,
-                 sizeof(struct host_record))) {
+    enum ke_code rc = reserve_record(ledger, err);
+    if (rc != KE_OK) {
         cJSON_Delete(json);
-        return ke_fail(err, KE_NOMEM, "read %s", ledger->path);
+        return rc;
     }
-    ledger->records = records;
     ledger->records[ledger->n_records++] = (struct host_record){ .id = id, .json = json };
     ledger->last_id = id;
     return KE_OK;
@@ -319,7 +326,11 @@ enum ke_code ledger_append(struct host_ledger *ledger, cJSON *change, const char
         cJSON_Delete(json);
         return ke_fail(err, KE_NOMEM, "record a change of the host");
     }
-    enum ke_code rc = write_line(ledger, json, err);
+    /* The room first: a line of the file that is no record would give its id to the next one too.
+     */
+    enum ke_code rc = reserve_record(ledger, err);
+    if (rc == KE_OK)
+        rc = write_line(ledger, json, err);
     if (rc != KE_OK) {
         cJSON_Delete(json);
         return rc;

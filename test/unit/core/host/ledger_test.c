@@ -278,6 +278,33 @@ static void failing_allocations_change_nothing_unrecorded(void **state)
     assert_int_equal(unlink(scratch_path("old")), 0);
 }
 
+static void a_failing_allocation_leaves_the_ledger_fit_to_go_on(void **state)
+{
+    (void)state;
+    bool has_failed = true;
+    for (size_t n = 1; has_failed; n++) {
+        scratch_write("old", KE_STR("theirs"));
+        struct host_ledger *ledger = scratch_open();
+        struct ke_err err = KE_ERR_INIT;
+        const char *path = scratch_path("old");
+        test_alloc_fail_at(n);
+        enum ke_code rc = host_record_file(ledger, path, &err);
+        has_failed = test_alloc_end();
+        assert_int_equal(rc, has_failed ? KE_NOMEM : KE_OK);
+        record_file(ledger, "old");
+        record_file(ledger, "new");
+        assert_int_equal(scratch_lines(), 2);
+        host_ledger_close(ledger);
+        scratch_write("new", KE_STR("ours"));
+        ledger = scratch_open();
+        scratch_undo(ledger);
+        host_ledger_close(ledger);
+        assert_false(ke_file_exists(scratch_path("new")));
+        scratch_expect("old", "theirs");
+    }
+    assert_int_equal(unlink(scratch_path("old")), 0);
+}
+
 static void the_ledger_is_root_only(void **state)
 {
     (void)state;
@@ -317,6 +344,8 @@ int main(void)
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(failing_allocations_change_nothing_unrecorded, scratch_make,
                                         scratch_remove),
+        cmocka_unit_test_setup_teardown(a_failing_allocation_leaves_the_ledger_fit_to_go_on,
+                                        scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(the_ledger_is_root_only, scratch_make, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
