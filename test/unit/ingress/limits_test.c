@@ -20,14 +20,14 @@ static const struct http_backend_rule rules[] = {
     { NULL, BACKEND_SAY, NULL },
 };
 static const struct ingress_timeouts short_waits = {
-    .handshake_ms = 150,
-    .head_ms = 150,
-    .idle_ms = 300,
-    .connect_ms = 150,
-    .response_ms = 200,
-    .stall_ms = 200,
+    .handshake_ms = 1000,
+    .head_ms = 500,
+    .idle_ms = 500,
+    .connect_ms = 1000,
+    .response_ms = 1000,
+    .stall_ms = 1000,
     .linger_ms = 100,
-    .drain_ms = 2000,
+    .drain_ms = 5000,
 };
 
 static struct ingress_world world;
@@ -154,7 +154,7 @@ static void *send_body(void *ctx)
 {
     static char block[16384];
     (void)ctx;
-    for (int i = 0; i < 256; i++)
+    for (int i = 0; i < 64; i++)
         ingress_talk_send(&talk, block, sizeof(block));
     return NULL;
 }
@@ -165,7 +165,7 @@ static void large_bodies_pass_tls(void **state)
     put_tls_route("");
     put_secret("one", "a.example");
     assert_true(is_trusted("a.example"));
-    ingress_talk_say(&talk, "POST / HTTP/1.1\r\n" H "Content-Length: 4194304\r\n\r\n");
+    ingress_talk_say(&talk, "POST / HTTP/1.1\r\n" H "Content-Length: 1048576\r\n\r\n");
     (void)send_body(NULL);
     assert_true(ingress_talk_hear(&talk, "POST", &reply));
     assert_int_equal(reply.status, 200);
