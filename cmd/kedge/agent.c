@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 
 #define READY_POLL_MS 2
 #define TICK_MS       (60 * 60 * 1000)
+#define DESCRIPTORS   65536
 
 /* sd_notify(3) without its library: one datagram to $NOTIFY_SOCKET. */
 static void notify_manager(const char *state)
@@ -115,6 +117,17 @@ static int run(const struct agent_options *options)
     return EXIT_DONE;
 }
 
+/* Shells give 1,024 descriptors, of which a TLS client takes three; what the administrator allows
+ * is more. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* what it could not is less, and is logged */
+}
+
 int command_agent(int argc, char **argv)
 {
     struct agent_options options;
@@ -132,6 +145,7 @@ int command_agent(int argc, char **argv)
         agent_options_deinit(&options);
         return EXIT_DONE;
     }
+    raise_descriptor_limit();
     int status = run(&options);
     agent_options_deinit(&options);
     return status;

@@ -67,6 +67,15 @@ status_says() { kedge status | grep -qF -- "$1"; }
     agent_stop
 }
 
+@test "a low soft limit on descriptors is raised" {
+    [ "$(ulimit -Hn)" -ge 4096 ] || skip 'the hard limit is low too'
+    node_new
+    ulimit -Sn 512
+    agent_start
+    [ "$(sed -n 's/.*connections_max=//p' "$dir/agent.log")" -gt 3000 ]
+    agent_stop
+}
+
 @test "HUP opens the log file again" {
     node_new
     agent_start --log-file "$dir/kedge.log"
