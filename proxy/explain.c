@@ -8,6 +8,7 @@
 
 #include "core/base/limits.h"
 #include "proxy/firewall.h"
+#include "proxy/iptables_text.h"
 #include "proxy/proxy_impl.h"
 
 #define LINE_BYTES 512
@@ -198,13 +199,52 @@ static void read_back(struct looking *looking)
     nft_elements_deinit(&all);
 }
 
+/* iptables mode: the chain that the front leads to, as the kernel has it. */
+static void read_chain_back(const struct proxy *proxy, struct looking *looking)
+{
+    struct ipt_chains chains = { 0 };
+    struct ke_err err = KE_ERR_INIT;
+    ipt_chains_of(looking->plan, looking->front->ip.family, &chains);
+    for (size_t i = 0; i < chains.n; i++) {
+        ke_auto_buf rules = KE_BUF_INIT(1U << 20);
+        struct ke_str line;
+        enum ke_code rc = ipt_chain_read(proxy->iptables, looking->front->ip.family,
+                                         chains.names[i], &rules, &err);
+        if (rc != KE_OK && !looking->has_stopped) {
+            explain_hop_stop(looking->walk, looking->hop,
+                             ke_arena_fmt(explain_walk_arena(looking->walk),
+                                          "rule missing in the kernel: table nat, chain %s",
+                                          chains.names[i]),
+                             KE_STR("kedge status"));
+            looking->has_stopped = true;
+        }
+        struct ke_str rest = ke_buf_str(&rules);
+        while (rc == KE_OK && ke_str_split(&rest, '\n', &line))
+            if (ke_str_has_prefix(line, KE_STR("-A ")))
+                explain_hop_evidence(looking->walk, looking->hop, "%.*s", KE_STR_ARG(line));
+    }
+    ipt_chains_deinit(&chains);
+}
+
+/* Backends that are this node itself are reached without forwarding. */
+static bool is_forwarded(const struct proxy *proxy, const struct proxy_front *front)
+{
+    bool is_forwarded = false;
+    ke_snap_read_begin();
+    for (uint32_t i = 0; i < front->group->n_targets && !is_forwarded; i++)
+        is_forwarded = !endpoint_table_is_node_address(proxy->table, &front->group->targets[i].ip);
+    ke_snap_read_end();
+    return is_forwarded;
+}
+
 static void look_at_firewalls(const struct proxy *proxy, struct looking *looking)
 {
+    bool is_in_the_way = is_forwarded(proxy, looking->front);
     struct firewall_finding findings[FIREWALL_FINDINGS_MAX];
     size_t n = firewall_look(proxy->settings, findings, FIREWALL_FINDINGS_MAX);
     for (size_t i = 0; i < n; i++) {
         explain_hop_evidence(looking->walk, looking->hop, "%s", findings[i].what);
-        if (!findings[i].drops_forward || looking->has_stopped)
+        if (!findings[i].drops_forward || !is_in_the_way || looking->has_stopped)
             continue;
         struct ke_arena *arena = explain_walk_arena(looking->walk);
         explain_hop_stop(looking->walk, looking->hop,
@@ -232,6 +272,8 @@ static void explain_kernel(void *ctx, struct explain_walk *walk, struct explain_
         looking.socket = &socket;
         read_back(&looking);
     }
+    if (looking.hop != NULL && proxy->iptables != NULL)
+        read_chain_back(proxy, &looking);
     if (looking.hop != NULL)
         look_at_firewalls(proxy, &looking);
     nfnl_close(&socket);

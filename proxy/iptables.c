@@ -325,6 +325,16 @@ bool ipt_applier_is_intact(const struct ipt_applier *ipt)
     return true;
 }
 
+enum ke_code ipt_chain_read(const struct ipt_applier *ipt, enum ke_family family, const char *chain,
+                            struct ke_buf *out, struct ke_err *err)
+{
+    char name[40];
+    const char *argv[] = {
+        program(ipt->variant, family, "", name), "-w", "5", "-t", "nat", "-S", chain, NULL
+    };
+    return command_run(argv, KE_STR(""), out, TIMEOUT_MS, err);
+}
+
 /* ---- cleanup ---- */
 
 /* Our chains of a table: emptied, so that none refers to another, then deleted. */

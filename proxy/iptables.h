@@ -21,6 +21,10 @@ enum ke_code ipt_applier_change(struct ipt_applier *ipt, const struct proxy_plan
                                 struct ke_err *err) KE_MUST_CHECK;
 /* Are the rules still there? One chain and one jump are asked for. */
 bool ipt_applier_is_intact(const struct ipt_applier *ipt);
+/* The rules of one chain of nat, as `iptables -S` prints them. Any thread. Errors: KE_IO (also: no
+ * such chain). */
+enum ke_code ipt_chain_read(const struct ipt_applier *ipt, enum ke_family family, const char *chain,
+                            struct ke_buf *out, struct ke_err *err) KE_MUST_CHECK;
 /* Removes our chains and the jumps to them, in all variants of iptables there are. */
 enum ke_code ipt_cleanup(struct ke_err *err) KE_MUST_CHECK;
 

@@ -42,3 +42,13 @@ teardown() { net_down; }
     [ "$(say cleanup)" = ok ]
     if ip netns exec "$N" iptables-legacy-save | grep -q KUBE; then return 1; fi
 }
+
+@test "iptables: traces a rule that is missing in the kernel" {
+    web_up iptables "$web,$tcp"
+    say trace 10.32.0.5:80 | jq -e '.hops[] | select(.phase == "kernel") | .outcome == "pass" and (.evidence | length > 3)'
+    chain=$(ip netns exec "$N" iptables -t nat -S | grep -o 'KUBE-SVC-[A-Z0-9]*' | head -n 1)
+    ip netns exec "$N" iptables -t nat -D KUBE-SERVICES "$(ip netns exec "$N" iptables -t nat -S KUBE-SERVICES | grep -n "$chain" | cut -d: -f1 | awk '{ print $1 - 1 }')"
+    ip netns exec "$N" iptables -t nat -F "$chain"
+    ip netns exec "$N" iptables -t nat -X "$chain"
+    say trace 10.32.0.5:80 | jq -e --arg chain "$chain" '.verdict.cause | test("rule missing in the kernel.*" + $chain)'
+}
