@@ -19,6 +19,7 @@
 #define TIMEOUT_MS   60000
 #define CHANGES_MAX  64 /* more than that is a load */
 #define LISTED_BYTES (256U << 20)
+#define OWN_MARK     ":KUBE-REFUSE "
 
 static const enum ke_family FAMILIES[] = { KE_FAMILY_IPV4, KE_FAMILY_IPV6 };
 
@@ -378,7 +379,8 @@ static enum ke_code cleanup_variant(const char *variant, enum ke_family family, 
     if (!command_exists(save) ||
         command_run(list, KE_STR(""), &listed, TIMEOUT_MS, &ignored) != KE_OK)
         return KE_OK; /* no such iptables: nothing of ours is there */
-    if (listed.len == 0 || memmem(listed.ptr, listed.len, "KUBE-MARK-MASQ", 14) == NULL)
+    /* Without the chain that only kedge makes these are a real kube-proxy's, if anybody's. */
+    if (listed.len == 0 || memmem(listed.ptr, listed.len, OWN_MARK, sizeof(OWN_MARK) - 1) == NULL)
         return KE_OK;
     for (size_t i = 0; i < IPT_N_JUMPS; i++)
         while (run_jump(variant, family, &IPT_JUMPS[i], "-D", &ignored) == KE_OK)

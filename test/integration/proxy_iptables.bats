@@ -52,3 +52,11 @@ teardown() { net_down; }
     ip netns exec "$N" iptables -t nat -X "$chain"
     say trace 10.32.0.5:80 | jq -e --arg chain "$chain" '.verdict.cause | test("rule missing in the kernel.*" + $chain)'
 }
+
+@test "iptables: cleanup leaves a real kube-proxy's chains alone" {
+    ip netns exec "$N" iptables -t nat -N KUBE-MARK-MASQ
+    ip netns exec "$N" iptables -t nat -A KUBE-MARK-MASQ -j MARK --or-mark 0x4000
+    proxy_up nftables
+    [ "$(say cleanup)" = ok ]
+    ip netns exec "$N" iptables -t nat -C KUBE-MARK-MASQ -j MARK --or-mark 0x4000
+}
