@@ -226,8 +226,10 @@ enum ke_code nft_batch_commit(struct nfnl_socket *socket, const struct nft_batch
                                .seq = socket->last_seq + 1,
                                .first_seq = socket->last_seq + 1 };
     write_batch(&writing, batch);
-    if (writing.last == 0)
+    if (writing.last == 0) {
+        ke_buf_free(&writing.buf);
         return KE_OK; /* nothing to do */
+    }
     uint32_t ack_seq = writing.seq - 1;
     if (writing.buf.failed == KE_OK) {
         uint16_t flags = 0;
