@@ -93,18 +93,19 @@ static void *add_item(struct build *build, void **items, size_t *n, size_t *cap,
     return (char *)*items + (*n)++ * size;
 }
 
-static void add_problem(struct build *build, const struct model_ingress *ingress,
-                        const char *reason, struct ke_str message)
+static struct ingress_problem *add_problem(struct build *build, const struct model_ingress *ingress,
+                                           const char *reason, struct ke_str message)
 {
     struct ingress_problem *problem =
         add_item(build, (void **)&build->routes->problems, &build->routes->n_problems,
                  &build->cap_problems, sizeof(*problem));
     if (problem == NULL)
-        return;
+        return NULL;
     *problem = (struct ingress_problem){ .ns = keep(build, ingress->meta.ns),
                                          .name = keep(build, ingress->meta.name),
                                          .reason = reason,
                                          .message = message };
+    return problem;
 }
 
 static struct ingress_host *need_host(struct build *build, struct ke_str name)
@@ -165,11 +166,14 @@ static void add_path(struct build *build, const struct model_ingress *ingress,
 {
     const struct ingress_path *same = find_same(host, path);
     if (same != NULL) {
-        add_problem(build, ingress, "PathConflict",
-                    ke_arena_fmt(build->arena,
-                                 "host \"%.*s\" path %.*s is lost to %.*s, which is older",
-                                 KE_STR_ARG(host->name), KE_STR_ARG(path->path),
-                                 KE_STR_ARG(same->target.ingress)));
+        struct ke_str message = ke_arena_fmt(
+            build->arena, "host \"%.*s\" path %.*s is lost to %.*s, which is older",
+            KE_STR_ARG(host->name), KE_STR_ARG(path->path), KE_STR_ARG(same->target.ingress));
+        struct ingress_problem *problem = add_problem(build, ingress, "PathConflict", message);
+        if (problem != NULL) {
+            problem->lost_host = host->name;
+            problem->lost_path = same->path;
+        }
         return;
     }
     struct ingress_path *added =

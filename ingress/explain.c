@@ -41,6 +41,19 @@ static void add_losers(struct explain_walk *walk, struct explain_hop *hop,
     }
 }
 
+/* Ingresses that have the same rule and came later: somebody may wonder why theirs is not used. */
+static void add_later(struct explain_walk *walk, struct explain_hop *hop,
+                      const struct ingress_routes *routes, const struct ingress_found *found)
+{
+    for (size_t i = 0; found->host != NULL && found->path != NULL && i < routes->n_problems; i++) {
+        const struct ingress_problem *problem = &routes->problems[i];
+        if (problem->lost_path.len > 0 && ke_str_eq(problem->lost_host, found->host->name) &&
+            ke_str_eq(problem->lost_path, found->path->path))
+            explain_hop_evidence(walk, hop, "Ingress %.*s/%.*s: %.*s", KE_STR_ARG(problem->ns),
+                                 KE_STR_ARG(problem->name), KE_STR_ARG(problem->message));
+    }
+}
+
 /* Of an Ingress that names this host and is not served, or lost a path: the likely culprit. */
 static void add_problems(struct explain_walk *walk, struct explain_hop *hop,
                          const struct ingress_routes *routes)
@@ -161,6 +174,7 @@ static void explain_found(const struct ingress_routes *routes, struct explain_wa
                              KE_STR_ARG(found->target->ingress));
     }
     add_losers(walk, hop, found, path);
+    add_later(walk, hop, routes, found);
     if (!stop_bad_certificate(walk, request, routes, found))
         take_target(explain_walk_arena(walk), request, found->target);
 }

@@ -50,7 +50,8 @@ struct ingress_problem {
     struct ke_str ns, name; /* of the Ingress */
     const char *reason;     /* CamelCase, for the Event */
     struct ke_str message;
-    const struct ke_str *hosts; /* of its rules, when it is not served at all */
+    struct ke_str lost_host, lost_path; /* a rule that an older Ingress has already; else empty */
+    const struct ke_str *hosts;         /* of its rules, when it is not served at all */
     size_t n_hosts;
 };
 
