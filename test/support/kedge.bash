@@ -223,6 +223,7 @@ machine_state() {
 backend_new() { # NAME LABELS(json) [PORT]
     pod_host_new "$1"
     run_on "$1" "$dir/$1.log" "$KEDGE_BUILD_DIR/test/tool_echo" "$1" "${3:-8080}"
+    # shellcheck disable=SC2034 # for tests that end one
     backend_pid[$1]=$pid
     api POST /api/v1/namespaces/default/pods "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"$1\",
         \"labels\":$2},\"spec\":{\"nodeName\":\"node-1\",\"containers\":[{\"name\":\"web\",\"image\":\"echo\",
