@@ -305,10 +305,11 @@ enum ke_code proxy_plan_make(struct endpoint_table *table, const struct proxy_se
         plan->ranges[plan->n_ranges++] = service->source_ranges[i];
     add_cluster_ips(&making);
     static const enum ke_family families[] = { KE_FAMILY_IPV4, KE_FAMILY_IPV6 };
-    for (unsigned family = 0; family < 2; family++)
+    for (unsigned family = 0; family < 2; family++) {
         for (uint32_t i = 0;
              proxy_family_is_used(settings, families[family]) && i < service->n_ports[family]; i++)
             add_port(&making, &service->ports[family][i], families[family], &text);
+    }
     *out = plan;
     return KE_OK;
 }

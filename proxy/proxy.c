@@ -89,7 +89,8 @@ static enum ke_code plan_dirty(struct proxy *proxy, const struct endpoint_dirty_
     if (changing.items == NULL || changing.made == NULL)
         rc = ke_fail(err, KE_NOMEM, "plan changes");
     ke_snap_read_begin();
-    for (size_t i = 0; rc == KE_OK && i < set->n_items; i++) {
+    for (size_t i = 0;
+         rc == KE_OK && changing.items != NULL && changing.made != NULL && i < set->n_items; i++) {
         const struct endpoint_dirty *dirty = &set->items[i];
         const struct endpoint_service *service =
             endpoint_table_find(proxy->table, dirty->ns, dirty->name);
@@ -113,10 +114,11 @@ static enum ke_code plan_dirty(struct proxy *proxy, const struct endpoint_dirty_
 static void set_monitor(struct proxy *proxy, bool is_on)
 {
     int group = NFNLGRP_NFTABLES;
-    if (proxy->monitor.fd >= 0)
+    if (proxy->monitor.fd >= 0) {
         (void)setsockopt(proxy->monitor.fd, SOL_NETLINK,
                          is_on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group,
                          sizeof(group));
+    }
 }
 
 /* Reads what was said; true when somebody else touched our table, or it cannot be known. */
@@ -186,11 +188,12 @@ static void clean_flows(struct proxy *proxy, struct conntrack_search *search)
 {
     struct ke_err err = KE_ERR_INIT;
     size_t n = 0;
-    if (search->n > 0 && conntrack_clean(&proxy->conntrack, search, &n, &err) != KE_OK)
+    if (search->n > 0 && conntrack_clean(&proxy->conntrack, search, &n, &err) != KE_OK) {
         ke_log(KE_LOG_WARN, "proxy.conntrack_failed", KV_ERR(&err),
                KV_C("next", "stale UDP flows end when they time out"));
-    else if (n > 0)
+    } else if (n > 0) {
         ke_log(KE_LOG_DEBUG, "proxy.flows_removed", KV_U("count", n));
+    }
     conntrack_search_deinit(search);
 }
 
