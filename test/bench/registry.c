@@ -98,10 +98,11 @@ static void print_latency(struct client *client, int n_clients)
     size_t n = client->n_puts < MAX_SAMPLES ? client->n_puts : MAX_SAMPLES;
     if (n == 0)
         return;
+    size_t middle = n / 2;
+    size_t late = n * P99 / PERCENT;
     qsort(client->samples_ns, n, sizeof(int64_t), compare_i64);
-    (void)printf("put_p50_%d %.1f us\n", n_clients, (double)client->samples_ns[n / 2] / NS_A_US);
-    (void)printf("put_p99_%d %.1f us\n", n_clients,
-                 (double)client->samples_ns[n * P99 / PERCENT] / NS_A_US);
+    (void)printf("put_p50_%d %.1f us\n", n_clients, (double)client->samples_ns[middle] / NS_A_US);
+    (void)printf("put_p99_%d %.1f us\n", n_clients, (double)client->samples_ns[late] / NS_A_US);
 }
 
 static void bench_puts(struct registry *registry, int n_clients)
