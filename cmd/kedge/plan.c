@@ -120,8 +120,9 @@ static enum ke_code print_ruleset(struct plan *plan, struct ke_buf *out, struct 
                                        .n_cluster_cidrs = options->cluster_cidr.n,
                                        .nodeport_addresses = options->nodeport_addresses.items,
                                        .n_nodeport_addresses = options->nodeport_addresses.n,
-                                       .dns_address = options->cluster_dns,
                                        .is_dns_held = !options->dns_listen.is_off };
+    if (!options->dns_listen.is_off)
+        settings.dns_address = options->cluster_dns;
     enum proxy_backend backend =
         options->proxy_mode == PROXY_MODE_IPTABLES ? PROXY_IPTABLES : PROXY_NFTABLES;
     if (options->proxy_mode == PROXY_MODE_NONE)

@@ -35,13 +35,15 @@ static enum ke_code start_proxy(struct wire *wire, struct ke_err *err)
                       .n_cluster_cidrs = options->cluster_cidr.n,
                       .nodeport_addresses = options->nodeport_addresses.items,
                       .n_nodeport_addresses = options->nodeport_addresses.n,
-                      .dns_address = options->cluster_dns,
                       .is_dns_held = false },
         .manage_forward = options->manage_forward,
         .table = endpoint_derive_table(wire->derive),
         .ledger = wire->ledger,
         .report = wire->report,
     };
+    /* Without a responder of ours the address is a Service like any other: CoreDNS, say. */
+    if (!options->dns_listen.is_off)
+        proxy.settings.dns_address = options->cluster_dns;
     rc = proxy_cleanup_other(wire->proxy_backend, err); /* left by another mode */
     if (rc == KE_OK)
         rc = proxy_new(&proxy, &wire->proxy, err);
