@@ -77,8 +77,7 @@ static enum ke_code write_all(int fd, struct ke_str bytes, const char *path, str
     return KE_OK;
 }
 
-/* A rename is on disk when its folder is. */
-static enum ke_code sync_folder_of(const char *path, struct ke_err *err)
+enum ke_code ke_file_sync_folder_of(const char *path, struct ke_err *err)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -126,7 +125,7 @@ enum ke_code ke_file_write(const char *path, struct ke_str bytes, mode_t mode, s
         (void)unlink(aside);
         return rc;
     }
-    return sync_folder_of(path, err);
+    return ke_file_sync_folder_of(path, err);
 }
 
 enum ke_code ke_file_mkdirs(const char *path, mode_t mode, struct ke_err *err)

@@ -151,21 +151,6 @@ static bool is_current(const struct host_ledger *ledger)
            mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
 }
 
-static enum ke_code sync_folder(const char *path, struct ke_err *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL
-                       ? ke_str_dup(KE_STR("."))
-                       : ke_str_dup(ke_str_of(path, slash == path ? 1 : (size_t)(slash - path)));
-    if (folder == NULL)
-        return ke_fail(err, KE_NOMEM, "sync the folder of %s", path);
-    ke_auto_fd fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(folder);
-    if (fd < 0 || fsync(fd) != 0)
-        return ke_fail_errno(err, errno, "sync the folder of %s", path);
-    return KE_OK;
-}
-
 /* Opens the file, making it, and locks it: until the locked one is the one at path. */
 static enum ke_code open_locked(struct host_ledger *ledger, struct ke_err *err)
 {
@@ -175,7 +160,7 @@ static enum ke_code open_locked(struct host_ledger *ledger, struct ke_err *err)
             ledger->fd = open(ledger->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
             if (ledger->fd < 0)
                 return ke_fail_errno(err, errno, "open %s", ledger->path);
-            enum ke_code rc = sync_folder(ledger->path, err);
+            enum ke_code rc = ke_file_sync_folder_of(ledger->path, err);
             if (rc != KE_OK)
                 return rc;
         }

@@ -136,9 +136,9 @@ static enum ke_code make_tables(const char *path, struct ke_err *err)
     return code;
 }
 
-static enum ke_code sync_path(const char *path, int flags, struct ke_err *err)
+static enum ke_code sync_file(const char *path, struct ke_err *err)
 {
-    ke_auto_fd fd = open(path, flags | O_CLOEXEC);
+    ke_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0)
         return ke_fail_errno(err, errno, "registry: sync %s", path);
     return KE_OK;
@@ -158,16 +158,14 @@ static void remove_beside(const char *path, const char *suffix)
 enum ke_code sqlite_file_create(const char *path, struct ke_err *err)
 {
     char temporary[SQLITE_FILE_PATH_BYTES];
-    char dir[SQLITE_FILE_PATH_BYTES];
     int n = snprintf(temporary, sizeof(temporary), "%s.new", path);
-    int n_dir = snprintf(dir, sizeof(dir), "%.*s", KE_STR_ARG(dir_of(path)));
-    if (n < 0 || n_dir < 0 || (size_t)n >= sizeof(temporary) || (size_t)n_dir >= sizeof(dir))
+    if (n < 0 || (size_t)n >= sizeof(temporary))
         return ke_fail(err, KE_IO, "registry: the path is too long");
     (void)unlink(temporary); /* of a start that was cut short */
     ke_auto_fd fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return ke_fail_errno(err, errno, "registry: create %s", temporary);
-    if (make_tables(temporary, err) != KE_OK || sync_path(temporary, O_RDONLY, err) != KE_OK) {
+    if (make_tables(temporary, err) != KE_OK || sync_file(temporary, err) != KE_OK) {
         (void)unlink(temporary);
         return err->code;
     }
@@ -179,5 +177,5 @@ enum ke_code sqlite_file_create(const char *path, struct ke_err *err)
         (void)unlink(temporary);
         return ke_fail_errno(err, sys, "registry: create %s", path);
     }
-    return sync_path(dir, O_RDONLY | O_DIRECTORY, err);
+    return ke_file_sync_folder_of(path, err);
 }
