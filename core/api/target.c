@@ -4,18 +4,9 @@
  */
 #include "core/api/target.h"
 
-#define MAX_PARTS 12
+#include "core/base/hex.h"
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#define MAX_PARTS 12
 
 /* Percent-decoding into the arena; plus: '+' is a blank. */
 static enum ke_code decode(struct ke_str raw, bool plus, struct ke_arena *arena, struct ke_str *out,
@@ -32,8 +23,8 @@ static enum ke_code decode(struct ke_str raw, bool plus, struct ke_arena *arena,
             int hi = -1;
             int lo = -1;
             if (raw.len - i >= 3) {
-                hi = hex_value(raw.ptr[i + 1]);
-                lo = hex_value(raw.ptr[i + 2]);
+                hi = ke_hex_value(raw.ptr[i + 1]);
+                lo = ke_hex_value(raw.ptr[i + 2]);
             }
             if (hi < 0 || lo < 0) {
                 struct ke_str bad = ke_str_sub(raw, i, 3);

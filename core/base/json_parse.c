@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/hex.h"
 #include "core/base/json.h"
 #include "core/base/json_sort.h"
 #include "core/base/limits.h"
@@ -65,17 +66,6 @@ static cJSON *node_new(int type)
 
 /* ---- strings ---- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The four digits at at, or -1. */
 static int hex_quad(const struct json_parser *p, size_t at)
 {
@@ -83,7 +73,7 @@ static int hex_quad(const struct json_parser *p, size_t at)
         return -1;
     int value = 0;
     for (size_t i = 0; i < 4; i++) {
-        int digit = hex_value(p->text.ptr[at + i]);
+        int digit = ke_hex_value(p->text.ptr[at + i]);
         if (digit < 0)
             return -1;
         value = value * 16 + digit;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/file.h"
+#include "core/base/hex.h"
 #include "core/base/limits.h"
 #include "core/host/ledger.h"
 
@@ -20,15 +21,10 @@ static bool hex_u32(struct ke_str text, uint32_t *out)
     if (text.len == 0 || text.len > 8)
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        unsigned digit = 16;
-        if (c >= '0' && c <= '9')
-            digit = (unsigned)(c - '0');
-        else if (c >= 'A' && c <= 'F')
-            digit = (unsigned)(c - 'A') + 10;
-        if (digit == 16)
+        int digit = ke_hex_value(text.ptr[i]);
+        if (digit < 0)
             return false;
-        value = value << 4 | digit;
+        value = value << 4 | (unsigned)digit;
     }
     *out = value;
     return true;

@@ -6,6 +6,7 @@
  *
  * Stricter than the grammar: no blanks around sizes and extensions, at most 16 digits.
  */
+#include "core/base/hex.h"
 #include "core/net/http/chars.h"
 #include "core/net/http/http1.h"
 
@@ -31,13 +32,6 @@ enum {
     BAD
 };
 
-static unsigned hex_value(char c)
-{
-    if (c <= '9')
-        return (unsigned)(c - '0');
-    return (unsigned)((c | 0x20) - 'a') + 10;
-}
-
 /* state: digits read so far. */
 static int step_size(struct http_chunked *chunked, char c)
 {
@@ -45,7 +39,7 @@ static int step_size(struct http_chunked *chunked, char c)
     if (HTTP_IS(c, HTTP_CHAR_HEX)) {
         if (n_digits == SIZE_MAX_DIGITS)
             return BAD;
-        chunked->left = chunked->left << 4 | hex_value(c);
+        chunked->left = chunked->left << 4 | (unsigned)ke_hex_value(c);
         return chunked->left > INT64_MAX ? BAD : n_digits + 1;
     }
     if (n_digits == 0)
