@@ -10,6 +10,7 @@
 #include "core/controller/controller.h"
 #include "core/controller/ensure.h"
 #include "core/controller/observation.h"
+#include "core/model/names.h"
 
 #define SWEEP_NS      (300 * KE_S)
 #define ITEMS_AT_ONCE 64
@@ -34,14 +35,9 @@ static struct ke_str event_ns(const struct report_item *it)
 static void find_uid(struct event_controller *self, const struct report_item *it,
                      struct ke_buf *out)
 {
-    struct ke_str group_version = ke_str_c(it->api_version);
-    struct ke_str group = KE_STR("");
-    size_t slash = ke_str_find(group_version, '/');
-    struct ke_str version = group_version;
-    if (slash < group_version.len) {
-        group = ke_str_sub(group_version, 0, slash);
-        version = ke_str_sub(group_version, slash + 1, group_version.len - slash - 1);
-    }
+    struct ke_str group;
+    struct ke_str version;
+    model_api_version_split(ke_str_c(it->api_version), &group, &version);
     const struct model_kind *kind = model_kind_by_name(group, version, ke_str_c(it->kind), NULL);
     if (kind == NULL)
         return;

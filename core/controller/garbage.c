@@ -14,6 +14,7 @@
 #include "core/controller/ensure.h"
 #include "core/controller/garbage_decide.h"
 #include "core/controller/label_index.h"
+#include "core/model/names.h"
 
 #define ORPHAN        "orphan"
 #define FOREGROUND    "foregroundDeletion"
@@ -72,13 +73,9 @@ static void dependent_free(struct garbage_controller *self, struct dependent *de
 
 static const struct model_kind *ref_kind(const cJSON *ref)
 {
-    struct ke_str version = ke_json_str(ref, "apiVersion");
-    struct ke_str group = KE_STR("");
-    size_t slash = ke_str_find(version, '/');
-    if (slash < version.len) {
-        group = ke_str_sub(version, 0, slash);
-        version = ke_str_sub(version, slash + 1, version.len - slash - 1);
-    }
+    struct ke_str group;
+    struct ke_str version;
+    model_api_version_split(ke_json_str(ref, "apiVersion"), &group, &version);
     return model_kind_by_name(group, version, ke_json_str(ref, "kind"), NULL);
 }
 

@@ -123,6 +123,15 @@ struct model_complaints model_name_label_1035(struct ke_str value)
     return c;
 }
 
+void model_api_version_split(struct ke_str api_version, struct ke_str *out_group,
+                             struct ke_str *out_version)
+{
+    size_t slash = ke_str_find(api_version, '/');
+    bool has_group = slash < api_version.len;
+    *out_group = has_group ? ke_str_sub(api_version, 0, slash) : KE_STR("");
+    *out_version = has_group ? ke_str_sub(api_version, slash + 1, api_version.len) : api_version;
+}
+
 struct model_complaints model_name_wildcard(struct ke_str value)
 {
     struct model_complaints c = { .n = 0 };

@@ -10,6 +10,11 @@
 #include "core/base/str.h"
 #include "core/model/path.h"
 
+/* "apps/v1" is group "apps", version "v1"; "v1" is of the group "". Parts of api_version, borrowed.
+ */
+void model_api_version_split(struct ke_str api_version, struct ke_str *out_group,
+                             struct ke_str *out_version);
+
 /* What is wrong with one text; constants. n 0: nothing. */
 struct model_complaints {
     const char *text[5];

@@ -3,6 +3,7 @@
 #include "core/model/schema.h"
 
 #include "core/base/buf.h"
+#include "core/model/names.h"
 #include "core/model/schema_tables.h"
 
 /* References and text offsets start at 1; 0 is none. */
@@ -39,11 +40,9 @@ static const struct model_message *find_in_package(const char *package, struct k
 
 const struct model_message *model_schema_find_kind(struct ke_str api_version, struct ke_str kind)
 {
-    size_t slash = ke_str_find(api_version, '/');
-    bool has_group = slash < api_version.len;
-    struct ke_str group = has_group ? ke_str_sub(api_version, 0, slash) : KE_STR("");
-    struct ke_str version =
-        has_group ? ke_str_sub(api_version, slash + 1, api_version.len) : api_version;
+    struct ke_str group;
+    struct ke_str version;
+    model_api_version_split(api_version, &group, &version);
     for (size_t i = 0; i < model_schema_n_packages; i++) {
         const struct model_package *package = &model_schema_packages[i];
         if (!ke_str_eq_c(group, &model_schema_text[package->group]) ||
