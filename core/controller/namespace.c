@@ -248,14 +248,16 @@ static void on_put(struct controller *controller, const struct registry_object *
                    const struct registry_object *old)
 {
     struct namespace_controller *self = (struct namespace_controller *)controller;
-    if (object->kind->id == MODEL_NAMESPACE)
+    if (object->kind->id == MODEL_NAMESPACE) {
         work_queue_add(self->queue, object->name);
-    else if (object->kind->id == MODEL_CONFIGMAP && is_filling(object))
+        return;
+    }
+    /* Left over from a namespace that is gone, unless that is only listed later. */
+    bool is_leftover =
+        old == NULL && object->kind->is_namespaced &&
+        watch_reflector_get(self->env->reflector, MODEL_NAMESPACE, KE_STR(""), object->ns) == NULL;
+    if (is_leftover || (object->kind->id == MODEL_CONFIGMAP && is_filling(object)))
         work_queue_add(self->queue, object->ns);
-    else if (old == NULL && object->kind->is_namespaced &&
-             watch_reflector_get(self->env->reflector, MODEL_NAMESPACE, KE_STR(""), object->ns) ==
-                 NULL)
-        work_queue_add(self->queue, object->ns); /* a leftover, unless it is only listed later */
 }
 
 static void on_delete(struct controller *controller, const struct registry_object *object)
