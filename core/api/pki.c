@@ -24,11 +24,13 @@ struct pair {
     bool is_new;
 };
 
-static void path_of(struct ke_buf *out, const struct api_pki_options *options, const char *file)
+static enum ke_code path_of(struct ke_buf *out, const struct api_pki_options *options,
+                            const char *file, struct ke_err *err)
 {
     ke_buf_clear(out);
     ke_buf_addf(out, "%.*s/%s", KE_STR_ARG(options->dir), file);
     ke_buf_add_char(out, '\0');
+    return ke_buf_check(out, "the path of a certificate", err);
 }
 
 /* The certificate's part of a pair. */
@@ -46,21 +48,22 @@ static enum ke_code read_pair(const char *path, struct pair *pair, struct ke_err
     if (rc != KE_OK)
         return rc;
     rc = x509_read(ke_buf_str(&pair->pem), &pair->info, err);
-    if (rc != KE_OK)
-        return ke_fail(err, KE_MALFORMED,
-                       "%s is damaged (%s): restore it from a backup, or move it away to have a "
-                       "new one made",
-                       path, ke_code_name(rc));
-    return KE_OK;
+    if (rc == KE_OK || rc == KE_NOMEM)
+        return rc;
+    return ke_fail(err, KE_MALFORMED,
+                   "%s is damaged (%s): restore it from a backup, or move it away to have a new "
+                   "one made",
+                   path, ke_code_name(rc));
 }
 
-static enum ke_code make_pair(const char *path, struct x509_request *request, int64_t life_s,
-                              const struct pair *ca, struct pair *pair,
-                              const struct api_pki_options *options, struct ke_err *err)
+/* ca NULL: one that signs itself, the CA. */
+static enum ke_code make_pair(const char *path, struct x509_request *request, const struct pair *ca,
+                              struct pair *pair, const struct api_pki_options *options,
+                              struct ke_err *err)
 {
     int64_t now = ke_wall_s() > options->build_time_s ? ke_wall_s() : options->build_time_s;
     request->not_before_s = now - DAY_S;
-    request->not_after_s = now + life_s;
+    request->not_after_s = now + (ca == NULL ? CA_LIFE_S : CERT_LIFE_S);
     ke_auto_buf key = KE_BUF_INIT(PEM_MAX);
     ke_buf_clear(&pair->pem);
     struct ke_str ca_pem = ca != NULL ? ke_buf_str(&ca->pem) : (struct ke_str){ 0 };
@@ -118,15 +121,17 @@ static enum ke_code ensure_ca(const struct api_pki_options *options, struct pair
                               struct ke_err *err)
 {
     ke_auto_buf path = KE_BUF_INIT(4096);
-    path_of(&path, options, "ca.pem");
-    enum ke_code rc = read_pair(path.ptr, ca, err);
+    enum ke_code rc = path_of(&path, options, "ca.pem", err);
+    if (rc == KE_OK)
+        rc = read_pair(path.ptr, ca, err);
     if (rc == KE_NOT_FOUND) {
         struct x509_request request = { .common_name = KE_STR("kedge-ca"), .is_ca = true };
-        rc = make_pair(path.ptr, &request, CA_LIFE_S, NULL, ca, options, err);
+        rc = make_pair(path.ptr, &request, NULL, ca, options, err);
     }
+    if (rc == KE_OK)
+        rc = path_of(&path, options, "ca.crt", err);
     if (rc != KE_OK)
         return rc;
-    path_of(&path, options, "ca.crt");
     if (!ca->is_new && ke_file_exists(path.ptr))
         return KE_OK;
     return ke_file_write(path.ptr, cert_part(ca), 0644, err);
@@ -137,13 +142,14 @@ static enum ke_code ensure_leaf(const struct api_pki_options *options, const cha
                                 struct pair *pair, struct ke_err *err)
 {
     ke_auto_buf path = KE_BUF_INIT(4096);
-    path_of(&path, options, file);
-    enum ke_code rc = read_pair(path.ptr, pair, err);
+    enum ke_code rc = path_of(&path, options, file, err);
+    if (rc == KE_OK)
+        rc = read_pair(path.ptr, pair, err);
     if (rc == KE_OK && is_still_good(pair, request, ca, options))
         return KE_OK;
     if (rc != KE_OK && rc != KE_NOT_FOUND)
         return rc;
-    return make_pair(path.ptr, request, CERT_LIFE_S, ca, pair, options, err);
+    return make_pair(path.ptr, request, ca, pair, options, err);
 }
 
 #define MAX_SERVER_IPS 16
@@ -206,7 +212,9 @@ static enum ke_code ensure_kubeconfig(const struct api_pki_options *options, con
     ke_buf_add_str(&path, options->kubeconfig_path);
     ke_buf_add_char(&path, '\0');
     print_kubeconfig(options, ca, admin, &text);
-    enum ke_code rc = ke_buf_check(&text, "kubeconfig", err);
+    enum ke_code rc = ke_buf_check(&path, "the path of the kubeconfig", err);
+    if (rc == KE_OK)
+        rc = ke_buf_check(&text, "kubeconfig", err);
     if (rc != KE_OK)
         return rc;
     struct ke_err ignored = KE_ERR_INIT;
@@ -221,8 +229,9 @@ static enum ke_code ensure_all(const struct api_pki_options *options, struct pai
 {
     static const struct ke_str masters[] = { { "system:masters", sizeof("system:masters") - 1 } };
     ke_auto_buf dir = KE_BUF_INIT(4096);
-    path_of(&dir, options, "");
-    enum ke_code rc = ke_file_mkdirs(dir.ptr, 0700, err);
+    enum ke_code rc = path_of(&dir, options, "", err);
+    if (rc == KE_OK)
+        rc = ke_file_mkdirs(dir.ptr, 0700, err);
     if (rc == KE_OK)
         rc = ensure_ca(options, ca, err);
     if (rc == KE_OK)

@@ -36,7 +36,7 @@ struct api_pki {
 
 /*
  * Errors: KE_IO, KE_MALFORMED (a damaged file: named, with what to do; nothing is overwritten),
- * KE_NOMEM.
+ * KE_TOO_LARGE (a path or a name), KE_NOMEM.
  */
 enum ke_code api_pki_ensure(const struct api_pki_options *options, struct api_pki *out,
                             struct ke_err *err) KE_MUST_CHECK;

@@ -129,6 +129,21 @@ static void a_damaged_file_is_named_and_left_alone(void **state)
     api_pki_deinit(&again);
 }
 
+static void a_path_that_is_too_long_is_refused(void **state)
+{
+    static char name[8192];
+    struct fixture *f = *state;
+    struct api_pki pki;
+    struct ke_err err = KE_ERR_INIT;
+    memset(name, 'a', sizeof(name));
+    struct ke_str dir = f->options.dir;
+    f->options.dir = ke_str_of(name, sizeof(name));
+    assert_int_equal(api_pki_ensure(&f->options, &pki, &err), KE_TOO_LARGE);
+    f->options.dir = dir;
+    f->options.kubeconfig_path = ke_str_of(name, sizeof(name));
+    assert_int_equal(api_pki_ensure(&f->options, &pki, &err), KE_TOO_LARGE);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -137,6 +152,7 @@ int main(void)
         CASE(another_name_needs_another_server_certificate_and_the_same_ca),
         CASE(a_clock_behind_the_build_is_not_trusted),
         CASE(a_damaged_file_is_named_and_left_alone),
+        CASE(a_path_that_is_too_long_is_refused),
     };
     return cmocka_run_group_tests_name("core/api/pki", tests, NULL, NULL);
 }
