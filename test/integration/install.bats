@@ -140,3 +140,18 @@ nothing_is_left() {
     in_machine kedge uninstall
     nothing_is_left
 }
+
+@test "in iptables mode nothing is left either" {
+    # On a host that uses iptables. (Its first user, whoever it is, leaves tables with empty chains of iptables' own.)
+    local chain
+    for chain in raw:PREROUTING raw:OUTPUT nat:PREROUTING nat:INPUT nat:OUTPUT nat:POSTROUTING filter:INPUT filter:FORWARD \
+        filter:OUTPUT mangle:PREROUTING mangle:INPUT mangle:FORWARD mangle:OUTPUT mangle:POSTROUTING; do
+        in_machine iptables -t "${chain%:*}" -A "${chain#*:}" -s 203.0.113.9 -j ACCEPT
+        in_machine ip6tables -t "${chain%:*}" -A "${chain#*:}" -s 2001:db8::9 -j ACCEPT
+    done
+    machine_state >"$before"
+    in_machine /opt/kedge/kedge install --proxy-mode iptables
+    in_machine iptables-save | grep -q KUBE-SERVICES
+    in_machine kedge uninstall
+    nothing_is_left
+}
