@@ -165,6 +165,42 @@ static void check_source(const cJSON *source, const struct model_path *path,
     }
 }
 
+/* One source a volume. */
+static void check_sources(const cJSON *volume, const struct model_path *path,
+                          struct model_issues *issues)
+{
+    size_t n_sources = 0;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, volume) {
+        struct model_path member_at = model_path_child(path, member->string);
+        if (ke_str_eq_c(ke_str_c(member->string), "name"))
+            continue;
+        if (n_sources++ > 0)
+            model_report_forbidden(issues, member_at, "may not specify more than 1 volume type");
+        else
+            check_source(member, &member_at, issues);
+    }
+    if (n_sources == 0)
+        model_report_required(issues, *path, "must specify a volume type");
+}
+
+/* A name, and not that of an earlier volume. */
+static void check_volume_name(const cJSON *volumes, const cJSON *volume,
+                              const struct model_path *path, struct model_issues *issues)
+{
+    struct ke_str name = ke_json_str(volume, "name");
+    struct model_path name_at = model_path_child(path, "name");
+    if (ke_str_is_empty(name))
+        model_report_required(issues, name_at, "");
+    else
+        (void)model_check_name(issues, name_at, name, model_name_label);
+    const cJSON *earlier = volumes->child;
+    while (earlier != volume && !ke_str_eq(ke_json_str(earlier, "name"), name))
+        earlier = earlier->next;
+    if (earlier != volume)
+        model_report_duplicate(issues, name_at, name);
+}
+
 void volumes_validate(const cJSON *spec, const struct model_path *path, struct model_issues *issues)
 {
     const cJSON *volumes = ke_json_get(spec, "volumes");
@@ -174,31 +210,7 @@ void volumes_validate(const cJSON *spec, const struct model_path *path, struct m
     const cJSON *volume;
     cJSON_ArrayForEach(volume, volumes) {
         struct model_path at = model_path_index(path, i++);
-        size_t n_sources = 0;
-        const cJSON *member;
-        cJSON_ArrayForEach(member, volume) {
-            struct model_path member_at = model_path_child(&at, member->string);
-            if (ke_str_eq_c(ke_str_c(member->string), "name"))
-                continue;
-            if (n_sources++ > 0) {
-                model_report_forbidden(issues, member_at,
-                                       "may not specify more than 1 volume type");
-            } else {
-                check_source(member, &member_at, issues);
-            }
-        }
-        if (n_sources == 0)
-            model_report_required(issues, at, "must specify a volume type");
-        struct ke_str name = ke_json_str(volume, "name");
-        struct model_path name_at = model_path_child(&at, "name");
-        if (ke_str_is_empty(name))
-            model_report_required(issues, name_at, "");
-        else
-            (void)model_check_name(issues, name_at, name, model_name_label);
-        const cJSON *earlier = volumes->child;
-        while (earlier != volume && !ke_str_eq(ke_json_str(earlier, "name"), name))
-            earlier = earlier->next;
-        if (earlier != volume)
-            model_report_duplicate(issues, name_at, name);
+        check_sources(volume, &at, issues);
+        check_volume_name(volumes, volume, &at, issues);
     }
 }
