@@ -92,6 +92,18 @@ static enum ke_code read_list(struct protobuf_decoder *d, const struct model_fie
     return rc;
 }
 
+/* A map is a list to cJSON: each entry costs a walk over those before it. */
+static enum ke_code count_entry(struct protobuf_decoder *d, const cJSON *map)
+{
+    size_t n = (size_t)cJSON_GetArraySize(map);
+    if (n >= LIMIT_PROTOBUF_MAP)
+        return ke_fail(d->err, KE_TOO_LARGE, "a map has more than %d entries", LIMIT_PROTOBUF_MAP);
+    d->n_steps += n;
+    if (d->n_steps > LIMIT_PROTOBUF_STEPS)
+        return ke_fail(d->err, KE_TOO_LARGE, "the maps of the body have too many entries");
+    return KE_OK;
+}
+
 /* An entry is a message of key and value, either of which may be missing. */
 static enum ke_code read_map_entry(struct protobuf_decoder *d, const struct model_field *field,
                                    const struct protobuf_item *item, cJSON *object)
@@ -126,8 +138,9 @@ static enum ke_code read_map_entry(struct protobuf_decoder *d, const struct mode
         return rc;
     if (!ke_str_is_utf8(key) || memchr(key.ptr, '\0', key.len) != NULL)
         return ke_fail(d->err, KE_MALFORMED, "proto: string field contains invalid UTF-8");
-    if (cJSON_GetArraySize(map) >= LIMIT_PROTOBUF_MAP)
-        return ke_fail(d->err, KE_TOO_LARGE, "a map has more than %d entries", LIMIT_PROTOBUF_MAP);
+    rc = count_entry(d, map);
+    if (rc != KE_OK)
+        return rc;
     ke_auto_ptr char *name = ke_str_dup(key);
     if (name == NULL)
         return fail_memory(d);

@@ -13,6 +13,7 @@ enum protobuf_wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIX
 struct protobuf_decoder {
     struct ke_err *err;
     size_t n_nodes; /* JSON values made so far */
+    size_t n_steps; /* entries of maps walked over so far */
     unsigned depth; /* messages inside of messages */
 };
 

@@ -184,6 +184,61 @@ static void every_cut_of_a_body_is_refused_or_decodes(void **state)
     assert_true(n_refused > body.len / 2);
 }
 
+static void add_item(struct ke_buf *out, unsigned number, struct ke_str bytes)
+{
+    ke_buf_add_u8(out, (uint8_t)(number << 3 | 2));
+    size_t len = bytes.len;
+    for (; len >= 0x80; len >>= 7)
+        ke_buf_add_u8(out, (uint8_t)(len | 0x80));
+    ke_buf_add_u8(out, (uint8_t)len);
+    ke_buf_add_str(out, bytes);
+}
+
+/* A Pod of n containers, each with as many resources.limits as a map may have. */
+static enum ke_code decode_containers(unsigned n, cJSON **out, struct ke_err *err)
+{
+    ke_auto_buf limits = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
+    ke_auto_buf container = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
+    ke_auto_buf spec = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
+    ke_auto_buf pod = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
+    ke_auto_buf body = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
+    for (unsigned i = 0; i < LIMIT_PROTOBUF_MAP; i++) {
+        const char key[3] = { (char)('0' + i % 64), (char)('0' + i / 64 % 64),
+                              (char)('0' + i / 4096) };
+        char memory[8];
+        struct ke_buf entry = KE_BUF_FIXED(memory, sizeof(memory));
+        add_item(&entry, 1, ke_str_of(key, sizeof(key)));
+        add_item(&limits, 1, ke_buf_str(&entry));
+    }
+    add_item(&container, 8, ke_buf_str(&limits));
+    for (unsigned i = 0; i < n; i++)
+        add_item(&spec, 2, ke_buf_str(&container));
+    add_item(&pod, 2, ke_buf_str(&spec));
+    ke_buf_add(&body, "k8s\0", 4);
+    add_item(&body, 2, ke_buf_str(&pod));
+    assert_int_equal(body.failed, KE_OK);
+    const struct model_message *message = model_schema_find_kind(KE_STR("v1"), KE_STR("Pod"));
+    assert_non_null(message);
+    return model_protobuf_decode(ke_buf_str(&body), message, out, err);
+}
+
+/* Forty of them, 2.8 MB, took 25 s to refuse. */
+static void large_maps_cost_no_more_than_one_may(void **state)
+{
+    (void)state;
+    struct ke_err err = KE_ERR_INIT;
+    ke_auto_json *object = NULL;
+    assert_int_equal(decode_containers(1, &object, &err), KE_OK);
+    const cJSON *containers = ke_json_path(object, "spec.containers");
+    assert_non_null(containers);
+    assert_int_equal(
+        cJSON_GetArraySize(ke_json_path(cJSON_GetArrayItem(containers, 0), "resources.limits")),
+        LIMIT_PROTOBUF_MAP);
+    cJSON *other = NULL;
+    assert_int_equal(decode_containers(38, &other, &err), KE_TOO_LARGE);
+    assert_non_null(strstr(err.msg, "too many entries"));
+}
+
 static void embedded_nesting_is_bounded(void **state)
 {
     (void)state;
@@ -219,6 +274,7 @@ int main(void)
         cmocka_unit_test(presence_counts_for_pointers_only),
         cmocka_unit_test(broken_bodies_are_refused),
         cmocka_unit_test(every_cut_of_a_body_is_refused_or_decodes),
+        cmocka_unit_test(large_maps_cost_no_more_than_one_may),
         cmocka_unit_test(embedded_nesting_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
