@@ -43,8 +43,7 @@ static bool cidr_of(const struct ifaddrs *entry, struct ke_cidr *out)
     struct ke_ip mask;
     if ((entry->ifa_flags & IFF_UP) == 0 || !ip_from_sockaddr(entry->ifa_addr, &out->ip))
         return false;
-    /* An IPv6 mask of ones would read as mapped IPv4 only when shorter than 96 bits: it never does.
-     */
+    /* A mask of IPv6 begins with ones, mapped IPv4 with zeros: it is never read as that. */
     out->prefix =
         ip_from_sockaddr(entry->ifa_netmask, &mask) ? prefix_of(&mask) : ke_ip_len(&out->ip) * 8;
     return true;
