@@ -121,8 +121,10 @@ static void check_whole(const struct world *world, int from, int to)
         assert_true(size_of(world, i) <= SLICE_ENDPOINTS_MAX);
         const cJSON *it;
         cJSON_ArrayForEach(it, ke_json_get(world->slices[i], "endpoints")) {
-            int id = 0;
-            assert_int_equal(sscanf(ke_json_path(it, "targetRef.uid")->valuestring, "p%d", &id), 1);
+            uint64_t id = 0;
+            struct ke_str uid = ke_json_path_str(it, "targetRef.uid");
+            assert_true(ke_str_cut_prefix(&uid, KE_STR("p")) &&
+                        ke_str_to_u64(uid, sizeof(seen) - 1, &id));
             assert_int_equal(seen[id], 0);
             seen[id] = 1;
             n++;
