@@ -168,7 +168,9 @@ static void submit(struct test_resources *r, struct resource_request request, co
 static void patches_that_meet_are_all_applied(void **state)
 {
     struct test_resources *r = *state;
-    struct answer first, second, third;
+    struct answer first;
+    struct answer second;
+    struct answer third;
     struct resource_request request = patch_request(RESOURCE_PATCH_MERGE, MODEL_CONFIGMAP, "a");
     mem_registry_pause(r->registry);
     submit(r, request, "{\"data\":{\"one\":\"1\"}}", &first);
@@ -188,7 +190,8 @@ static void patches_that_meet_are_all_applied(void **state)
 static void a_conditional_update_that_loses_is_a_conflict(void **state)
 {
     struct test_resources *r = *state;
-    struct answer first, second;
+    struct answer first;
+    struct answer second;
     char body[256];
     struct resource_request request = patch_request(RESOURCE_PATCH_MERGE, MODEL_CONFIGMAP, "a");
     snprintf(body, sizeof(body),
@@ -206,7 +209,8 @@ static void a_conditional_update_that_loses_is_a_conflict(void **state)
 static void a_patch_that_meets_a_delete_finds_nothing(void **state)
 {
     struct test_resources *r = *state;
-    struct answer first, second;
+    struct answer first;
+    struct answer second;
     struct resource_request request = { .verb = RESOURCE_DELETE,
                                         .kind = model_kind_by_id(MODEL_CONFIGMAP),
                                         .ns = KE_STR("default"),
