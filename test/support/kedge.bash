@@ -196,7 +196,7 @@ machine_new() {
     wait_for 10 in_machine test -e /run/up
 }
 
-in_machine() { nsenter -t "$machine_pid" -m -n chroot "$machine/root" env -C / -u KUBECONFIG HOME=/root "$@"; }
+in_machine() { nsenter -t "$machine_pid" -m -n -r chroot "$machine/root" env -C / -u KUBECONFIG HOME=/root "$@"; }
 
 # All that an installation may change and a removal must put back.
 machine_state() {
