@@ -10,6 +10,7 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/model/names.h"
 #include "core/model/schema.h"
 
 #define ISSUE_BYTES (256U << 10)
@@ -42,16 +43,10 @@ static enum ke_code check(const struct model_kind *kind, const cJSON *object, st
 static enum ke_code prepare(cJSON *object, const struct model_kind **out_kind, struct ke_err *err)
 {
     const struct model_version *version = NULL;
-    struct ke_str group = ke_json_str(object, "apiVersion");
-    struct ke_str api_version = group;
-    struct ke_str version_name = group;
-    size_t slash = ke_str_find(group, '/');
-    if (slash < group.len) {
-        version_name = ke_str_sub(group, slash + 1, group.len - slash - 1);
-        group = ke_str_sub(group, 0, slash);
-    } else {
-        group = KE_STR("");
-    }
+    struct ke_str group = { 0 };
+    struct ke_str version_name = { 0 };
+    struct ke_str api_version = ke_json_str(object, "apiVersion");
+    model_api_version_split(api_version, &group, &version_name);
     struct ke_str name = ke_json_str(object, "kind");
     const struct model_kind *kind = model_kind_by_name(group, version_name, name, &version);
     if (kind == NULL)
@@ -62,16 +57,16 @@ static enum ke_code prepare(cJSON *object, const struct model_kind **out_kind, s
                                      : model_schema_normalise(schema, object, NULL, err);
     if (rc != KE_OK)
         return rc;
-    if (version->to_storage != NULL)
-        version->to_storage(object);
+    if (!model_version_to_storage(kind, version, object))
+        return ke_fail(err, KE_NOMEM, "out of memory");
     cJSON *metadata = ke_json_need_object(object, "metadata");
     if (metadata == NULL)
         return ke_fail(err, KE_INVALID, "metadata: Required value");
     if (kind->is_namespaced && ke_json_str(metadata, "namespace").len == 0 &&
         !ke_json_set_str(metadata, "namespace", KE_STR("default")))
         return ke_fail(err, KE_NOMEM, "out of memory");
-    if (kind->set_defaults != NULL)
-        kind->set_defaults(object);
+    if (kind->set_defaults != NULL && !kind->set_defaults(object))
+        return ke_fail(err, KE_NOMEM, "out of memory");
     *out_kind = kind;
     return check(kind, object, err);
 }

@@ -13,11 +13,15 @@ void operation_discard(struct operation *op)
 {
     if (op == NULL)
         return;
+    struct turns *turns = op->store->turns;
+    struct turn *turn = op->waiter.turn;
     service_claim_settle(op->claim);
     registry_object_unref(op->answer);
     cJSON_Delete(op->body);
     ke_arena_free(op->arena);
     free(op);
+    if (turn != NULL)
+        turns_leave(turns, turn);
 }
 
 static void fill_failure(const struct operation *op, struct resource_reply *reply)
@@ -204,6 +208,28 @@ void operation_run(struct operation *op)
         operation_answer_failure(op, rc);
 }
 
+void operation_take_turn(struct turn_waiter *waiter)
+{
+    operation_run(KE_CONTAINER_OF(waiter, struct operation, waiter));
+}
+
+/* Writes that read before they write wait for those of the same object; the others just run. */
+static enum ke_code begin(struct operation *op)
+{
+    struct ke_str key = { NULL, 0 };
+    struct ke_err err = KE_ERR_INIT;
+    if (op->request.verb == RESOURCE_CREATE || op->request.verb == RESOURCE_DELETE_COLLECTION) {
+        operation_run(op);
+        return KE_OK;
+    }
+    enum ke_code rc = operation_key(op, op->kind, op->request.ns, op->request.name, &key);
+    if (rc != KE_OK)
+        return rc;
+    if (turns_enter(op->store->turns, key, &op->waiter, &err) != KE_OK)
+        return operation_fail_nomem(op);
+    return KE_OK;
+}
+
 static unsigned needed_verb(enum resource_verb verb)
 {
     switch (verb) {
@@ -303,8 +329,8 @@ void resource_submit(struct resource_store *store, struct resource_request *requ
     request->body = NULL;
     model_issues_init(&op->issues, op->arena);
     enum ke_code rc = find_part(op);
+    if (rc == KE_OK)
+        rc = begin(op);
     if (rc != KE_OK)
         operation_answer_failure(op, rc);
-    else
-        operation_run(op);
 }

@@ -15,6 +15,7 @@
 #include "core/model/views.h"
 #include "core/resource/resource.h"
 #include "core/resource/service_alloc.h"
+#include "core/resource/turns.h"
 
 #define OPERATION_ATTEMPTS 5 /* of a patch or an unconditional write that meets a conflict */
 
@@ -22,6 +23,7 @@ struct resource_store {
     struct watch_hub *hub;       /* borrowed */
     struct registry *registry;   /* borrowed */
     struct service_alloc *alloc; /* owned */
+    struct turns *turns;         /* owned: writes of one object, one after the other */
     const struct ke_clock *clock;
 };
 
@@ -30,6 +32,7 @@ enum operation_part { OPERATION_MAIN, OPERATION_STATUS, OPERATION_FINALIZE };
 
 struct operation {
     struct resource_store *store;
+    struct turn_waiter waiter; /* its turn among the writes of the same object */
     struct ke_arena *arena;
     struct resource_request request; /* texts live in arena; body is in op->body */
     const struct model_kind *kind;
@@ -62,7 +65,9 @@ struct operation {
 /* ---- operation.c */
 /* Runs the verb from the start; answers failures. op is gone or waiting when it returns. */
 void operation_run(struct operation *op);
-/* Frees it unanswered; NULL is fine. */
+/* As operation_run, when it is the turn of this operation. */
+void operation_take_turn(struct turn_waiter *waiter);
+/* Frees it unanswered and ends its turn; NULL is fine. */
 void operation_discard(struct operation *op);
 /* Answers with object (borrowed). */
 void operation_answer(struct operation *op, struct registry_object *object);

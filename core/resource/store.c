@@ -12,6 +12,9 @@ enum ke_code resource_store_new(struct watch_hub *hub, const struct resource_opt
     store->hub = hub;
     store->registry = watch_hub_registry(hub);
     store->clock = options->clock != NULL ? options->clock : &ke_clock_system;
+    store->turns = turns_new(operation_take_turn);
+    if (store->turns == NULL)
+        return ke_fail(err, KE_NOMEM, "resources");
     enum ke_code rc = service_alloc_new(hub, options, &store->alloc, err);
     if (rc != KE_OK)
         return ke_wrap(err, "addresses of services");
@@ -24,6 +27,7 @@ void resource_store_free(struct resource_store *store)
     if (store == NULL)
         return;
     service_alloc_free(store->alloc);
+    turns_free(store->turns);
     free(store);
 }
 
