@@ -20,44 +20,10 @@
 #define STOP_NS (15 * KE_S)
 #define POLL_NS (20 * KE_MS)
 
+/* cmd/kedge/kedge.service, as the build has it. */
 static const char unit_text[] =
-    "[Unit]\n"
-    "Description=kedge: Kubernetes service path\n"
-    "Documentation=man:kedge(8)\n"
-    "Wants=network-online.target\n"
-    "After=network-online.target\n"
-    "\n"
-    "[Service]\n"
-    "Type=notify\n"
-    "ExecStart=" SERVICE_BINARY " agent --config " SERVICE_CONFIG "\n"
-    "ExecReload=/bin/kill -HUP $MAINPID\n"
-    "Restart=always\n"
-    "RestartSec=1\n"
-    "TimeoutStartSec=60\n"
-    "LimitNOFILE=1048576\n"
-    "RuntimeDirectory=kedge\n"
-    "RuntimeDirectoryPreserve=restart\n"
-    "StateDirectory=kedge\n"
-    "StateDirectoryMode=0700\n"
-    "NoNewPrivileges=yes\n"
-    "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_SYS_PTRACE "
-    "CAP_DAC_READ_SEARCH CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER\n"
-    "ProtectSystem=full\n"
-    "ReadWritePaths=-" SERVICE_CONFIG_DIR "\n"
-    "ProtectHome=yes\n"
-    "PrivateTmp=yes\n"
-    "ProtectKernelModules=no\n"
-    "ProtectControlGroups=yes\n"
-    "ProtectClock=yes\n"
-    "LockPersonality=yes\n"
-    "MemoryDenyWriteExecute=yes\n"
-    "RestrictRealtime=yes\n"
-    "RestrictSUIDSGID=yes\n"
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n"
-    "SystemCallArchitectures=native\n"
-    "\n"
-    "[Install]\n"
-    "WantedBy=multi-user.target\n";
+#include "kedge_service.inc"
+    ;
 
 const char *service_unit_text(void)
 {

@@ -115,3 +115,14 @@ refused() { # TEXT OPTION...: exit status 2, and the text in the answer
     [ "${lines[0]}" = trace ]
     [ "${lines[1]}" = --proxy-mode ]
 }
+
+@test "systemd accepts the unit, which names options that the agent has" {
+    command -v systemd-analyze >/dev/null || skip 'no systemd-analyze here'
+    sed "s#/usr/local/bin/kedge#$KEDGE#" "$KEDGE_SOURCE_DIR/cmd/kedge/kedge.service" >"$dir/kedge.service"
+    run systemd-analyze verify "$dir/kedge.service"
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+    for option in $(grep '^ExecStart=' "$dir/kedge.service" | grep -o -- '--[a-z-]*'); do
+        "$KEDGE" agent --help | grep -q -- "  $option "
+    done
+}
