@@ -52,13 +52,40 @@ void ingress_client_set_wait(struct ingress_client *client, enum ingress_wait wa
     }
 }
 
+static unsigned status_of(enum http_result result)
+{
+    switch (result) {
+    case HTTP_TOO_LARGE:
+        return 431;
+    case HTTP_URI_TOO_LONG:
+        return 414;
+    case HTTP_NOT_IMPLEMENTED:
+        return 501;
+    case HTTP_VERSION:
+        return 505;
+    case HTTP_OK:
+    case HTTP_MORE:
+    case HTTP_BAD:
+        break;
+    }
+    return 400;
+}
+
+/* What there is of a head may be wrong already: then that is the answer, not that it is late. */
+static unsigned status_when_late(struct ingress_client *client)
+{
+    enum http_result result =
+        http_parse_request(ke_buf_str(&client->stream.in), &client->worker->head);
+    return result == HTTP_MORE || result == HTTP_OK ? 408 : status_of(result);
+}
+
 static void on_deadline(struct ingress_client *client)
 {
     switch (client->wait) {
     case INGRESS_WAIT_HEAD:
         client->is_head = false;
         if (client->stream.in.len > 0)
-            ingress_client_answer(client, 408, true);
+            ingress_client_answer(client, status_when_late(client), true);
         else
             client->state = INGRESS_CLIENT_DEAD; /* said nothing: is told nothing */
         break;
@@ -277,25 +304,6 @@ void ingress_client_next(struct ingress_client *client)
 
 /* ---- requests ---- */
 
-static unsigned status_of(enum http_result result)
-{
-    switch (result) {
-    case HTTP_TOO_LARGE:
-        return 431;
-    case HTTP_URI_TOO_LONG:
-        return 414;
-    case HTTP_NOT_IMPLEMENTED:
-        return 501;
-    case HTTP_VERSION:
-        return 505;
-    case HTTP_OK:
-    case HTTP_MORE:
-    case HTTP_BAD:
-        break;
-    }
-    return 400;
-}
-
 static bool is_idempotent(struct ke_str method)
 {
     return ke_str_eq_c(method, "GET") || ke_str_eq_c(method, "HEAD") ||
@@ -404,10 +412,9 @@ static bool is_worth_parsing(const struct ingress_client *client)
 /* The head is not whole. */
 static void await_head(struct ingress_client *client)
 {
-    client->n_parsed = client->stream.in.len;
     if (client->stream.has_eof)
         client->state = INGRESS_CLIENT_FLUSH;
-    else if (client->n_parsed > 0 && client->wait == INGRESS_WAIT_IDLE)
+    else if (client->stream.in.len > 0 && client->wait == INGRESS_WAIT_IDLE)
         ingress_client_set_wait(client, INGRESS_WAIT_HEAD);
 }
 
@@ -422,8 +429,10 @@ static bool take_head(struct ingress_client *client)
     if (client->is_held)
         return false;
     enum http_result result = HTTP_MORE;
-    if (input.len > 0 && is_worth_parsing(client))
+    if (input.len > 0 && is_worth_parsing(client)) {
         result = http_parse_request(input, head);
+        client->n_parsed = input.len; /* what was not looked at counts the next time */
+    }
     if (result == HTTP_MORE) {
         await_head(client);
         return false;

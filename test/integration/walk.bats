@@ -165,7 +165,7 @@ walk_failover() {
     pod_set_ready web-b false
     wait_for $SECONDS_MAX has_endpoints web 0
     wait_for $SECONDS_MAX refuses client "http://$ip/"
-    refuses out "http://$NODE_IP:$node_port/"
+    wait_for $SECONDS_MAX refuses out "http://$NODE_IP:$node_port/"
     wait_for $SECONDS_MAX is_status 503 out -H 'Host: foobar.com' "http://$NODE_IP/"
     step 'and it comes back'
     pod_set_ready web-b true
