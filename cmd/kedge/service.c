@@ -20,16 +20,6 @@
 #define STOP_NS (15 * KE_S)
 #define POLL_NS (20 * KE_MS)
 
-/* cmd/kedge/kedge.service, as the build has it. */
-static const char unit_text[] =
-#include "kedge_service.inc"
-    ;
-
-const char *service_unit_text(void)
-{
-    return unit_text;
-}
-
 bool service_has_systemd(void)
 {
     return ke_file_exists("/run/systemd/system");
@@ -89,7 +79,7 @@ enum ke_code service_write_unit(struct host_ledger *ledger, struct ke_err *err)
     if (rc == KE_OK)
         rc = host_record_file(ledger, SERVICE_UNIT, err);
     if (rc == KE_OK)
-        rc = ke_file_write(SERVICE_UNIT, ke_str_c(unit_text), 0644, err);
+        rc = ke_file_write(SERVICE_UNIT, ke_str_c(service_unit), 0644, err);
     if (rc == KE_OK)
         rc = host_record_undo_command(ledger, disable, err);
     if (rc == KE_OK)

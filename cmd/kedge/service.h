@@ -39,8 +39,8 @@ enum ke_code service_wait_ready(const struct service *service, int timeout_ms,
                                 struct ke_err *err) KE_MUST_CHECK;
 /* A few milliseconds, between two looks at something that is about to change. */
 void service_pause(void);
-/* The text of the unit: for systemd-analyze verify too. */
-const char *service_unit_text(void);
+/* The text of cmd/kedge/kedge.service, put in by the build. */
+extern const char service_unit[];
 
 /* Runs a program to its end, output discarded when is_quiet. Errors: KE_IO (its exit status named).
  */
