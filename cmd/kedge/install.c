@@ -258,8 +258,7 @@ int command_install(int argc, char **argv)
     bool help = false;
     if (parse_options(argc, argv, &install, &help, &err) != KE_OK)
         return command_usage("install", &err);
-    install.service = (struct service){ .run_dir = install.options.run_dir,
-                                        .data_dir = install.options.data_dir };
+    install.service = (struct service){ .run_dir = install.options.run_dir };
     enum ke_code rc = KE_OK;
     if (help)
         agent_options_help(stdout);

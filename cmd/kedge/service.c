@@ -200,16 +200,6 @@ enum ke_code service_stop(const struct service *service, struct ke_err *err)
     return stop_detached(service, err);
 }
 
-bool service_is_running(const struct service *service)
-{
-    static const char *const argv[] = { "systemctl", "is-active", "--quiet", "kedge.service",
-                                        NULL };
-    struct ke_err ignored = KE_ERR_INIT;
-    if (service_has_systemd())
-        return service_run(argv, true, &ignored) == KE_OK;
-    return read_pid(service) > 0;
-}
-
 enum ke_code service_wait_ready(const struct service *service, int timeout_ms, struct ke_err *err)
 {
     int64_t deadline_ns = ke_now_ns() + timeout_ms * KE_MS;

@@ -19,10 +19,9 @@
 #define SERVICE_DATA_DIR   "/var/lib/kedge"
 #define SERVICE_LOG        "/var/log/kedge.log"
 
-/* Where this service's files are: as its config says. */
+/* Where the agent's socket and pid file are: as its config says. */
 struct service {
     const char *run_dir;
-    const char *data_dir;
 };
 
 bool service_has_systemd(void);
@@ -32,7 +31,6 @@ enum ke_code service_write_unit(struct host_ledger *ledger, struct ke_err *err) 
 enum ke_code service_start(const struct service *service, struct ke_err *err) KE_MUST_CHECK;
 /* TERM, then KILL after 15 s; returns when it is gone. Not running is fine. */
 enum ke_code service_stop(const struct service *service, struct ke_err *err) KE_MUST_CHECK;
-bool service_is_running(const struct service *service);
 /* Waits until /readyz says 200, at most timeout_ms. Errors: KE_TIMEOUT with what /readyz said last.
  */
 enum ke_code service_wait_ready(const struct service *service, int timeout_ms,

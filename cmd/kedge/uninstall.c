@@ -67,7 +67,7 @@ static enum ke_code undo_ledger(const char *data_dir, struct ke_err *err)
 
 static void take_away(const struct agent_options *options, bool keep_data, struct ke_err *first)
 {
-    struct service service = { .run_dir = options->run_dir, .data_dir = options->data_dir };
+    struct service service = { .run_dir = options->run_dir };
     struct ke_err err = KE_ERR_INIT;
     keep_first(service_stop(&service, &err), &err, first);
     keep_first(proxy_cleanup(&err), &err, first);

@@ -6,7 +6,7 @@
  * administrator's client certificate, with the kubeconfig that carries it. Each is one PEM file of
  * certificate and key, mode 0600, written whole or not at all: a crash leaves the old pair or the
  * new one. Certificates that run out within 30 days, were signed by another CA or lack a name are
- * made again. Main thread, at start and once a day.
+ * made again. Main thread, at start and once an hour.
  */
 #include <stdbool.h>
 
