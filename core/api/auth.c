@@ -13,10 +13,10 @@
 struct api_identity {
     atomic_uint n_refs;
     struct ke_arena *arena;
-    struct api_user user;
+    struct auth_user user;
 };
 
-static const struct api_user anonymous = {
+static const struct auth_user anonymous = {
     .name = { "system:anonymous", sizeof("system:anonymous") - 1 },
     .groups = { { "system:unauthenticated", sizeof("system:unauthenticated") - 1 } },
     .n_groups = 1,
@@ -39,7 +39,7 @@ static struct api_identity *identity_new(struct ke_str name)
 
 static bool identity_add_group(struct api_identity *identity, struct ke_str group)
 {
-    if (identity->user.n_groups == API_MAX_GROUPS) {
+    if (identity->user.n_groups == AUTH_MAX_GROUPS) {
         return false;
     }
     struct ke_str copy = ke_arena_str(identity->arena, group);
@@ -95,13 +95,13 @@ struct api_identity *api_identity_monitoring(void)
     return KE_TAKE(identity);
 }
 
-const struct api_user *api_identity_user(const struct api_identity *identity)
+const struct auth_user *api_identity_user(const struct api_identity *identity)
 {
     return &identity->user;
 }
 
 enum ke_code api_authenticate(const struct api_identity *identity, struct ke_str authorization,
-                              const struct api_user **out, struct ke_err *err)
+                              const struct auth_user **out, struct ke_err *err)
 {
     if (identity != NULL) {
         *out = &identity->user;
@@ -134,30 +134,23 @@ static bool is_public_path(struct ke_str path)
     return false;
 }
 
-static bool is_in_group(const struct api_user *user, const char *group)
-{
-    for (size_t i = 0; i < user->n_groups; i++) {
-        if (ke_str_eq_c(user->groups[i], group)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool api_authorize_default(void *ctx, const struct api_attributes *attributes)
+bool api_authorize_default(void *ctx, const struct auth_attributes *attributes,
+                           struct ke_buf *out_reason)
 {
     (void)ctx;
-    if (is_in_group(attributes->user, "system:masters")) {
+    (void)out_reason;
+    if (auth_user_is_in(attributes->user, "system:masters")) {
         return true;
     }
     if (attributes->is_resource || !ke_str_eq_c(attributes->verb, "get")) {
         return false;
     }
-    return is_public_path(attributes->path) || (ke_str_eq_c(attributes->path, "/metrics") &&
-                                                is_in_group(attributes->user, "system:monitoring"));
+    return is_public_path(attributes->path) ||
+           (ke_str_eq_c(attributes->path, "/metrics") &&
+            auth_user_is_in(attributes->user, "system:monitoring"));
 }
 
-void api_forbidden_message(const struct api_attributes *a, struct ke_buf *out)
+void api_forbidden_message(const struct auth_attributes *a, struct ke_buf *out)
 {
     if (!a->is_resource) {
         ke_buf_addf(out, "forbidden: User \"%.*s\" cannot %.*s path \"%.*s\"",

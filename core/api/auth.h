@@ -20,17 +20,17 @@ struct api_identity *api_identity_monitoring(void);
 struct api_identity *api_identity_ref(struct api_identity *identity);
 void api_identity_free(struct api_identity *identity); /* drops a reference; NULL is fine */
 KE_AUTO_DEFINE(api_identity)
-const struct api_user *api_identity_user(const struct api_identity *identity);
+const struct auth_user *api_identity_user(const struct api_identity *identity);
 
 /*
  * identity NULL: the connection brought none. authorization: the header, may be empty.
  * Errors: KE_UNAUTHENTICATED.
  */
 enum ke_code api_authenticate(const struct api_identity *identity, struct ke_str authorization,
-                              const struct api_user **out, struct ke_err *err) KE_MUST_CHECK;
+                              const struct auth_user **out, struct ke_err *err) KE_MUST_CHECK;
 
 /* `pods is forbidden: User "bob" cannot list resource "pods" in API group "" at the cluster scope`
  */
-void api_forbidden_message(const struct api_attributes *attributes, struct ke_buf *out);
+void api_forbidden_message(const struct auth_attributes *attributes, struct ke_buf *out);
 
 #endif

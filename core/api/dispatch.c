@@ -45,7 +45,7 @@ static struct ke_str path_verb(struct ke_str method, struct ke_arena *arena)
     return ke_str_of(text, text != NULL ? method.len : 0);
 }
 
-void api_respond_forbidden(struct api_request *request, const struct api_attributes *asked)
+void api_respond_forbidden(struct api_request *request, const struct auth_attributes *asked)
 {
     ke_auto_buf message = KE_BUF_INIT(LIMIT_HTTP_HEAD_BYTES);
     api_forbidden_message(asked, &message);
@@ -67,18 +67,20 @@ static bool authorize(struct api_request *request)
 {
     struct api_server *server = request->server;
     const struct api_target *target = &request->target;
-    struct api_attributes asked = {
+    struct auth_attributes asked = {
         .user = request->user,
         .verb = request->verb,
         .is_resource = target->is_resource,
         .group = target->group,
+        .version = target->version,
         .resource = target->resource,
         .subresource = target->subresource,
         .ns = target->ns,
         .name = target->name,
         .path = target->path,
+        .field_selector = api_query_get(&request->query, "fieldSelector"),
     };
-    if (server->options.authorize(server->options.authorize_ctx, &asked)) {
+    if (server->options.authorize(server->options.authorize_ctx, &asked, NULL)) {
         return true;
     }
     api_respond_forbidden(request, &asked);

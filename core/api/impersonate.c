@@ -12,7 +12,7 @@
 
 struct asked {
     struct ke_str user;
-    struct ke_str groups[API_MAX_GROUPS];
+    struct ke_str groups[AUTH_MAX_GROUPS];
     size_t n_groups;
     bool has_other; /* a header of the family that is not served, or too many groups */
 };
@@ -26,7 +26,7 @@ static enum MHD_Result take_header(void *cls, enum MHD_ValueKind kind, const cha
     if (ke_str_eq_nocase(key, KE_STR("Impersonate-User"))) {
         asked->user = ke_str_c(value);
     } else if (ke_str_eq_nocase(key, KE_STR("Impersonate-Group")) &&
-               asked->n_groups < API_MAX_GROUPS - 1) {
+               asked->n_groups < AUTH_MAX_GROUPS - 1) {
         asked->groups[asked->n_groups++] = ke_str_c(value);
     } else if (ke_str_eq_nocase(ke_str_sub(key, 0, 12), KE_STR("Impersonate-"))) {
         asked->has_other = true;
@@ -39,7 +39,7 @@ static bool is_allowed(struct api_request *request, const char *resource, struct
                        struct ke_str name)
 {
     const struct api_options *options = &request->server->options;
-    struct api_attributes attributes = {
+    struct auth_attributes attributes = {
         .user = request->user,
         .verb = KE_STR("impersonate"),
         .is_resource = true,
@@ -47,7 +47,7 @@ static bool is_allowed(struct api_request *request, const char *resource, struct
         .ns = ns,
         .name = name,
     };
-    if (options->authorize(options->authorize_ctx, &attributes)) {
+    if (options->authorize(options->authorize_ctx, &attributes, NULL)) {
         return true;
     }
     api_respond_forbidden(request, &attributes);
@@ -85,15 +85,15 @@ static bool is_all_allowed(struct api_request *request, const struct asked *aske
     return true;
 }
 
-static void add_group(struct api_user *user, struct ke_str group)
+static void add_group(struct auth_user *user, struct ke_str group)
 {
-    if (user->n_groups < API_MAX_GROUPS) {
+    if (user->n_groups < AUTH_MAX_GROUPS) {
         user->groups[user->n_groups++] = group;
     }
 }
 
 /* The groups that somebody of this name has anyway. */
-static bool add_own_groups(struct api_request *request, struct api_user *user, bool has_asked)
+static bool add_own_groups(struct api_request *request, struct auth_user *user, bool has_asked)
 {
     struct ke_str ns;
     struct ke_str name;
@@ -129,7 +129,7 @@ bool api_impersonate(struct api_request *request)
     if (!is_all_allowed(request, &asked)) {
         return false;
     }
-    struct api_user *user = ke_arena_alloc(request->arena, sizeof(*user));
+    struct auth_user *user = ke_arena_alloc(request->arena, sizeof(*user));
     if (user == NULL) {
         api_respond_code(request, KE_NOMEM, "");
         return false;

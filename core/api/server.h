@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/auth/user.h"
 #include "core/base/addr.h"
 #include "core/base/buf.h"
 #include "core/base/err.h"
@@ -34,27 +35,10 @@
 
 struct api_server;
 
-/* Who asks. Texts are borrowed from the connection. */
-#define API_MAX_GROUPS 20
-struct api_user {
-    struct ke_str name;
-    struct ke_str groups[API_MAX_GROUPS];
-    size_t n_groups;
-};
-
-/* What is asked: a resource, or a path (is_resource false). */
-struct api_attributes {
-    const struct api_user *user;
-    struct ke_str verb; /* get list watch create update patch delete deletecollection; or get... */
-    bool is_resource;
-    struct ke_str group, resource, subresource, ns, name;
-    struct ke_str path; /* of the URL, decoded, without query */
-};
-/* May it? On an API loop: must not block. */
-typedef bool api_authorize_fn(void *ctx, const struct api_attributes *attributes);
 /* The default: system:masters everything; everybody /healthz /livez /readyz /version, and
  * system:monitoring /metrics too; nothing else. */
-bool api_authorize_default(void *ctx, const struct api_attributes *attributes);
+bool api_authorize_default(void *ctx, const struct auth_attributes *attributes,
+                           struct ke_buf *out_reason);
 
 /* What the server asks of the process around it. Called on API loops and must not block. */
 struct api_hooks {
@@ -72,7 +56,7 @@ struct api_options {
     struct report *report;   /* may be NULL: no parts */
     struct explain *explain; /* may be NULL: /kedge/v1/trace answers 404 */
     struct api_hooks hooks;
-    api_authorize_fn *authorize; /* NULL: api_authorize_default */
+    auth_authorize_fn *authorize; /* NULL: api_authorize_default */
     void *authorize_ctx;
 
     const char *unix_path;   /* NULL: none. Mode 0600; root (and our own user) is system:masters */

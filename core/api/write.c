@@ -284,7 +284,7 @@ void api_handle_write(struct api_request *request)
         .ns = request->target.ns,
         .name = request->target.name,
         .subresource = request->target.subresource,
-        .user = request->user->name,
+        .asker = request->user,
         .grace_period_s = -1,
     };
     model_issues_init(&issues, request->arena);

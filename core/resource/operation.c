@@ -278,7 +278,6 @@ static bool copy_texts(struct operation *op)
     struct ke_str *texts[] = { &op->request.ns,
                                &op->request.name,
                                &op->request.subresource,
-                               &op->request.user,
                                &op->request.field_manager,
                                &op->request.precondition_uid,
                                &op->request.precondition_rv,
@@ -288,6 +287,10 @@ static bool copy_texts(struct operation *op)
         *texts[i] = ke_arena_str(op->arena, *texts[i]);
         if (texts[i]->ptr == NULL)
             return false;
+    }
+    if (op->request.asker != NULL) {
+        op->request.asker = auth_user_copy(op->request.asker, op->arena);
+        return op->request.asker != NULL;
     }
     return true;
 }

@@ -25,6 +25,8 @@ struct resource_store {
     struct service_alloc *alloc; /* owned */
     struct turns *turns;         /* owned: writes of one object, one after the other */
     const struct ke_clock *clock;
+    auth_authorize_fn *authorize; /* NULL: everything is allowed */
+    void *authorize_ctx;
 };
 
 /* Which part of an object a write may change. */

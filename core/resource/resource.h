@@ -10,6 +10,7 @@
  */
 #include <cjson/cJSON.h>
 
+#include "core/auth/user.h"
 #include "core/base/addr.h"
 #include "core/base/clock.h"
 #include "core/model/issues.h"
@@ -25,6 +26,9 @@ struct resource_options {
     uint16_t node_port_min, node_port_max;
     struct ke_str cluster_dns;    /* reserved in the range for kube-system/kube-dns; empty: none */
     const struct ke_clock *clock; /* of timestamps; NULL: the system's */
+    /* For what admission asks on its own (escalation, signers); NULL: everything is allowed. */
+    auth_authorize_fn *authorize;
+    void *authorize_ctx;
 };
 
 /*
@@ -64,9 +68,9 @@ struct resource_request {
     cJSON *body;               /* object or patch; given, also on failure; NULL for delete */
     enum resource_patch patch;
     bool is_dry_run;
-    bool is_strict;     /* fieldValidation: unknown fields are an error */
-    bool is_warning;    /* fieldValidation: unknown fields are reported in warnings */
-    struct ke_str user; /* who asks, for messages and audit */
+    bool is_strict;                /* fieldValidation: unknown fields are an error */
+    bool is_warning;               /* fieldValidation: unknown fields are reported in warnings */
+    const struct auth_user *asker; /* NULL: kedge itself, who may everything */
     struct ke_str field_manager;
     /* delete */
     enum resource_propagation propagation;

@@ -78,7 +78,7 @@ static void make_namespace(struct fixture *f)
     assert_int_equal(resource_call(f->store, &request, NULL, &err), KE_OK);
 }
 
-static bool allow(void *ctx, const struct api_attributes *asked)
+static bool allow(void *ctx, const struct auth_attributes *asked)
 {
     (void)ctx;
     (void)asked;

@@ -118,10 +118,10 @@ static void a_full_queue_says_when_to_try_again(void **state)
                      "\"details\":{\"retryAfterSeconds\":1},\"code\":429}");
 }
 
-static void assert_forbidden(const struct api_attributes *asked, const char *want)
+static void assert_forbidden(const struct auth_attributes *asked, const char *want)
 {
     ke_auto_buf out = KE_BUF_INIT(65536);
-    assert_false(api_authorize_default(NULL, asked));
+    assert_false(api_authorize_default(NULL, asked, NULL));
     api_forbidden_message(asked, &out);
     ke_buf_add_char(&out, '\0');
     assert_string_equal(out.ptr, want);
@@ -130,10 +130,10 @@ static void assert_forbidden(const struct api_attributes *asked, const char *wan
 static void strangers_are_refused_in_upstreams_words(void **state)
 {
     (void)state;
-    const struct api_user bob = { .name = KE_STR("bob"),
+    const struct auth_user bob = { .name = KE_STR("bob"),
                                   .groups = { KE_STR("system:authenticated") },
                                   .n_groups = 1 };
-    struct api_attributes asked = {
+    struct auth_attributes asked = {
         .user = &bob,
         .verb = KE_STR("list"),
         .is_resource = true,
@@ -152,7 +152,7 @@ static void strangers_are_refused_in_upstreams_words(void **state)
     assert_forbidden(&asked, "deployments.apps \"web\" is forbidden: User \"bob\" cannot update "
                              "resource \"deployments/status\" in API group \"apps\" at the cluster "
                              "scope");
-    struct api_attributes path = { .user = &bob,
+    struct auth_attributes path = { .user = &bob,
                                    .verb = KE_STR("get"),
                                    .path = KE_STR("/metrics") };
     assert_forbidden(&path, "forbidden: User \"bob\" cannot get path \"/metrics\"");
@@ -161,33 +161,33 @@ static void strangers_are_refused_in_upstreams_words(void **state)
 static void health_and_version_are_for_all_and_masters_may_all(void **state)
 {
     (void)state;
-    const struct api_user nobody = { .name = KE_STR("system:anonymous"),
+    const struct auth_user nobody = { .name = KE_STR("system:anonymous"),
                                      .groups = { KE_STR("system:unauthenticated") },
                                      .n_groups = 1 };
-    const struct api_user master = { .name = KE_STR("x"),
+    const struct auth_user master = { .name = KE_STR("x"),
                                      .groups = { KE_STR("a"), KE_STR("system:masters") },
                                      .n_groups = 2 };
     static const char *const open[] = { "/healthz", "/livez", "/readyz", "/version", "/version/" };
-    struct api_attributes asked = { .user = &nobody, .verb = KE_STR("get") };
+    struct auth_attributes asked = { .user = &nobody, .verb = KE_STR("get") };
     for (size_t i = 0; i < KE_ARRAY_LEN(open); i++) {
         asked.path = ke_str_c(open[i]);
-        assert_true(api_authorize_default(NULL, &asked));
+        assert_true(api_authorize_default(NULL, &asked, NULL));
     }
     static const char *const closed[] = { "/", "/api", "/metrics", "/healthz/x",
                                           "/kedge/v1/status" };
     for (size_t i = 0; i < KE_ARRAY_LEN(closed); i++) {
         asked.path = ke_str_c(closed[i]);
         asked.user = &nobody;
-        assert_false(api_authorize_default(NULL, &asked));
+        assert_false(api_authorize_default(NULL, &asked, NULL));
         asked.user = &master;
-        assert_true(api_authorize_default(NULL, &asked));
+        assert_true(api_authorize_default(NULL, &asked, NULL));
     }
 }
 
 static void bad_tokens_are_not_anonymous(void **state)
 {
     (void)state;
-    const struct api_user *user = NULL;
+    const struct auth_user *user = NULL;
     struct ke_err err;
     assert_int_equal(api_authenticate(NULL, KE_STR("Bearer nonsense"), &user, &err),
                      KE_UNAUTHENTICATED);
@@ -206,7 +206,7 @@ static void certificates_give_user_and_groups(void **state)
                                    .organizations = { KE_STR("dev"), KE_STR("ops") },
                                    .n_organizations = 2 };
     KE_AUTO(api_identity) *identity = api_identity_from_peer(&peer);
-    const struct api_user *user = api_identity_user(identity);
+    const struct auth_user *user = api_identity_user(identity);
     assert_true(ke_str_eq_c(user->name, "jane"));
     assert_int_equal(user->n_groups, 3);
     assert_true(ke_str_eq_c(user->groups[0], "dev"));
