@@ -115,10 +115,12 @@ static void print_subresource(const struct model_kind *kind, const struct model_
 {
     ke_buf_addf(out, ",{\"name\":\"%s/%s\",\"singularName\":\"\",\"namespaced\":%s,", kind->plural,
                 sub->name, kind->is_namespaced ? "true" : "false");
-    if (sub->kind != NULL) {
-        ke_buf_addf(out, "\"group\":\"%s\",\"version\":\"%s\",", sub->group, sub->version);
+    const struct model_kind *spoken = sub->speaks != NULL ? sub->speaks : kind;
+    if (sub->speaks != NULL && strcmp(spoken->versions[0].group, kind->versions[0].group) != 0) {
+        ke_buf_addf(out, "\"group\":\"%s\",\"version\":\"%s\",", spoken->versions[0].group,
+                    spoken->versions[0].version);
     }
-    ke_buf_addf(out, "\"kind\":\"%s\",", sub->kind != NULL ? sub->kind : kind->kind);
+    ke_buf_addf(out, "\"kind\":\"%s\",", spoken->kind);
     print_verbs(sub->verbs, out);
     ke_buf_add_char(out, '}');
 }
@@ -159,11 +161,11 @@ static void print_found_subresources(const struct model_kind *kind, const struct
     }
     ke_buf_add_c(out, ",\"subresources\":[");
     for (size_t i = 0; i < MODEL_MAX_SUBRESOURCES && sub[i].name != NULL; i++) {
-        bool is_own = sub[i].kind == NULL;
+        const struct model_kind *spoken = sub[i].speaks;
         ke_buf_addf(out, "%s{\"subresource\":\"%s\",", i > 0 ? "," : "", sub[i].name);
-        print_response_kind(is_own ? gv->group : sub[i].group,
-                            is_own ? gv->version : sub[i].version,
-                            is_own ? kind->kind : sub[i].kind, out);
+        print_response_kind(spoken == NULL ? gv->group : spoken->versions[0].group,
+                            spoken == NULL ? gv->version : spoken->versions[0].version,
+                            spoken == NULL ? kind->kind : spoken->kind, out);
         ke_buf_add_char(out, ',');
         print_verbs(sub[i].verbs, out);
         ke_buf_add_char(out, '}');

@@ -152,7 +152,8 @@ static bool find_kind(struct api_request *request)
         return false;
     }
     unsigned bit = verb_bit(request->verb);
-    bool is_misplaced = bit == MODEL_VERB_CREATE && target->name.len > 0;
+    bool is_misplaced =
+        bit == MODEL_VERB_CREATE && target->name.len > 0 && target->subresource.len == 0;
     bool is_nowhere =
         bit == MODEL_VERB_CREATE && request->kind->is_namespaced && target->ns.len == 0;
     if ((served & bit) == 0 || is_misplaced || is_nowhere) {

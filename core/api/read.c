@@ -22,9 +22,11 @@
 struct api_encoder api_request_encoder(const struct api_request *request)
 {
     struct ke_str include = api_query_get(&request->query, "includeObject");
+    const struct model_subresource *sub = request->subresource;
+    bool is_spoken = sub != NULL && sub->speaks != NULL;
     struct api_encoder encoder = {
-        .kind = request->kind,
-        .version = request->version,
+        .kind = is_spoken ? sub->speaks : request->kind,
+        .version = is_spoken ? &sub->speaks->versions[0] : request->version,
         .accept = request->accept,
         .now_s = ke_wall_s(),
     };
@@ -44,16 +46,17 @@ static void unref_object(void *cls)
     registry_object_unref(cls);
 }
 
-static bool is_stored_bytes(const struct api_request *request)
+static bool is_stored_bytes(const struct api_encoder *encoder)
 {
-    return request->accept.form == API_FORM_PLAIN &&
-           request->version == &request->kind->versions[0];
+    return encoder->accept.form == API_FORM_PLAIN &&
+           encoder->version == &encoder->kind->versions[0];
 }
 
 void api_respond_object(struct api_request *request, unsigned http,
                         const struct registry_object *object)
 {
-    if (is_stored_bytes(request) && !api_wants_gzip(request, object->json.len)) {
+    struct api_encoder encoder = api_request_encoder(request);
+    if (is_stored_bytes(&encoder) && !api_wants_gzip(request, object->json.len)) {
         struct registry_object *shared = registry_object_ref(object);
         /* libmicrohttpd only reads it; its parameter just is not const. */
         union {
@@ -70,7 +73,6 @@ void api_respond_object(struct api_request *request, unsigned http,
     }
     struct ke_err err;
     ke_auto_buf body = KE_BUF_INIT(LIMIT_RESPONSE_BYTES);
-    struct api_encoder encoder = api_request_encoder(request);
     enum ke_code rc = api_encode_object(&encoder, object, true, &body, &err);
     if (rc != KE_OK) {
         api_respond_error(request, rc, &err);
@@ -83,8 +85,9 @@ void api_handle_get(struct api_request *request)
 {
     struct ke_err err;
     ke_auto_object *object = NULL;
-    enum ke_code rc = resource_get(request->server->options.store, request->kind,
-                                   request->target.ns, request->target.name, &object, &err);
+    enum ke_code rc = resource_get_part(request->server->options.store, request->kind,
+                                        request->target.subresource, request->target.ns,
+                                        request->target.name, &object, &err);
     if (rc != KE_OK) {
         api_respond_error(request, rc, &err);
         return;

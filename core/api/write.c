@@ -20,7 +20,7 @@ struct write_work {
     struct registry_object *object;
     char *failure; /* Status */
     size_t failure_len;
-    bool is_created, is_deleted;
+    bool is_created, is_deleted, is_status;
     struct ke_str warnings[16];
     size_t n_warnings;
     struct registry_list deleted; /* deletecollection */
@@ -95,6 +95,7 @@ static void on_reply(void *ctx, const struct resource_reply *reply)
     work->code = reply->code;
     work->is_created = reply->is_created;
     work->is_deleted = reply->is_deleted;
+    work->is_status = reply->is_status;
     if (reply->object != NULL) {
         work->object = registry_object_ref(reply->object);
     }
@@ -162,6 +163,9 @@ static void on_done(struct api_request *request)
         respond_failure(request, work);
     } else if (verb == RESOURCE_DELETE_COLLECTION) {
         respond_collection(request, work);
+    } else if (work->is_status) {
+        struct api_status status = { .http = 201, .reason = "", .is_success = true };
+        api_respond_status(request, &status);
     } else if (work->object == NULL) {
         api_respond_code(request, KE_BUG, "");
     } else if (verb == RESOURCE_DELETE && work->is_deleted) {
@@ -205,7 +209,11 @@ static enum api_body_error take_body(struct api_request *request, struct write_w
         return api_body_patch(type, body, &write->body, &write->patch, err);
     }
     if (write->verb == RESOURCE_CREATE || write->verb == RESOURCE_UPDATE) {
-        return api_body_object(type, body, request->kind, request->version, &write->body, err);
+        const struct model_subresource *sub = request->subresource;
+        bool is_spoken = sub != NULL && sub->speaks != NULL;
+        return api_body_object(type, body, is_spoken ? sub->speaks : request->kind,
+                               is_spoken ? &sub->speaks->versions[0] : request->version,
+                               &write->body, err);
     }
     return api_body_delete_options(type, body, &work->delete_body, err);
 }

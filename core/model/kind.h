@@ -93,10 +93,22 @@ struct model_selectable {
     const char *if_absent; /* its value when the member is not there; NULL: "" */
 };
 
+/* How Scale reads a kind: dotted paths in the stored object. */
+struct model_scale {
+    const char *spec_replicas, *status_replicas;
+    const char *selector; /* NULL: none */
+    enum {
+        MODEL_SCALE_LABEL_SELECTOR, /* a LabelSelector */
+        MODEL_SCALE_LABELS,         /* a map of labels */
+        MODEL_SCALE_TEXT            /* a selector as text */
+    } selector_form;
+};
+
 struct model_subresource {
     const char *name; /* "status"; NULL: end of the list */
     unsigned verbs;
-    const char *group, *version, *kind; /* of what it speaks: NULL: the kind itself */
+    const struct model_kind *speaks; /* of bodies and answers; NULL: the kind itself */
+    const struct model_scale *scale; /* of "scale" */
 };
 
 #define MODEL_MAX_VERSIONS     4

@@ -50,8 +50,6 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
         (kind->prepare_create != NULL && !kind->prepare_create(object)) ||
         !metadata_prepare_create(kind, object, op->request.ns, operation_timestamp(op, 0)))
         return operation_fail_nomem(op);
-    if (kind->id == MODEL_NAMESPACE && !namespace_prepare(object, true))
-        return operation_fail_nomem(op);
     if (kind->id == MODEL_POD)
         return pod_admit_create(op, object);
     if (kind->id == MODEL_INGRESS)

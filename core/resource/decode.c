@@ -8,12 +8,30 @@
 
 #define VERSION_TEXT_MAX 320
 
-static enum ke_code check_type(struct operation *op, cJSON *object)
+/* Of what is spoken: as asked for the kind itself, else as the body says, else the first. */
+static const struct model_version *find_version(const struct operation *op, const cJSON *object)
+{
+    if (op->spoken == op->kind)
+        return op->version;
+    const struct model_version *versions = op->spoken->versions;
+    struct ke_str wanted = ke_json_str(object, "apiVersion");
+    for (size_t i = 1; i < MODEL_MAX_VERSIONS && versions[i].group != NULL; i++) {
+        char text[VERSION_TEXT_MAX];
+        struct ke_buf buf = KE_BUF_FIXED(text, sizeof(text));
+        model_version_format(&versions[i], &buf);
+        if (ke_str_eq(wanted, ke_buf_str(&buf)))
+            return &versions[i];
+    }
+    return &versions[0];
+}
+
+static enum ke_code check_type(struct operation *op, const struct model_version *version,
+                               cJSON *object)
 {
     char expected_text[VERSION_TEXT_MAX];
     struct ke_buf expected = KE_BUF_FIXED(expected_text, sizeof(expected_text));
-    model_version_format(op->version, &expected);
-    const char *kind_name = op->kind->kind;
+    model_version_format(version, &expected);
+    const char *kind_name = op->spoken->kind;
     struct ke_str kind = ke_json_str(object, "kind");
     struct ke_str api_version = ke_json_str(object, "apiVersion");
     bool is_kind_right = kind.len == 0 || ke_str_eq_c(kind, kind_name);
@@ -34,11 +52,11 @@ static enum ke_code check_type(struct operation *op, cJSON *object)
             KE_STR_ARG(kind), KE_STR_ARG(api_version), kind_name, KE_STR_ARG(kind),
             KE_STR_ARG(api_version));
     }
-    const char *group = op->version->group[0] != '\0' ? op->version->group : "core";
+    const char *group = version->group[0] != '\0' ? version->group : "core";
     return operation_fail(op, KE_MALFORMED,
                           "%.*s in version \"%s\" cannot be handled as a %s: converting "
                           "(%s.%.*s) to (%s.%s): unknown conversion",
-                          KE_STR_ARG(kind), op->version->version, kind_name, op->version->version,
+                          KE_STR_ARG(kind), version->version, kind_name, version->version,
                           KE_STR_ARG(kind), group, kind_name);
 }
 
@@ -52,20 +70,17 @@ static void join_unknown(const struct model_issues *unknown, struct ke_buf *out)
     }
 }
 
-static enum ke_code fail_strict(struct operation *op, const struct model_issues *unknown,
-                                const cJSON *patch)
+static enum ke_code fail_strict(struct operation *op, const struct model_version *version,
+                                const struct model_issues *unknown, const cJSON *patch)
 {
     ke_auto_buf text = KE_BUF_INIT(64U << 10);
     join_unknown(unknown, &text);
     struct ke_str what = ke_buf_str(&text);
-    char version_text[VERSION_TEXT_MAX];
-    struct ke_buf version = KE_BUF_FIXED(version_text, sizeof(version_text));
-    model_version_format(op->version, &version);
     if (patch == NULL) {
         return operation_fail(op, KE_MALFORMED,
                               "%s in version \"%s\" cannot be handled as a %s: strict decoding "
                               "error: %.*s",
-                              op->kind->kind, op->version->version, op->kind->kind,
+                              op->spoken->kind, version->version, op->spoken->kind,
                               KE_STR_ARG(what));
     }
     ke_auto_buf json = KE_BUF_INIT(LIMIT_REQUEST_BODY_BYTES);
@@ -89,28 +104,29 @@ enum ke_code operation_decode(struct operation *op, cJSON *object, const cJSON *
     if (!cJSON_IsObject(object)) {
         return operation_fail(op, KE_MALFORMED,
                               "the object provided is unrecognized (must be of type %s)",
-                              op->kind->kind);
+                              op->spoken->kind);
     }
-    enum ke_code rc = check_type(op, object);
+    const struct model_version *version = find_version(op, object);
+    enum ke_code rc = check_type(op, version, object);
     if (rc != KE_OK)
         return rc;
     struct model_issues unknown;
     model_issues_init(&unknown, op->arena);
-    const struct model_message *message = model_schema_find(ke_str_c(op->version->message));
+    const struct model_message *message = model_schema_find(ke_str_c(version->message));
     if (message == NULL)
-        return operation_fail(op, KE_BUG, "no schema for %s", op->version->message);
+        return operation_fail(op, KE_BUG, "no schema for %s", version->message);
     struct ke_err err = KE_ERR_INIT;
     rc = model_schema_normalise(message, object, &unknown, &err);
     if (rc == KE_MALFORMED)
         return operation_fail(op, rc, "%s in version \"%s\" cannot be handled as a %s: %s",
-                              op->kind->kind, op->version->version, op->kind->kind, err.msg);
+                              op->spoken->kind, version->version, op->spoken->kind, err.msg);
     if (rc != KE_OK)
         return operation_fail_err(op, &err);
     if (unknown.n_items > 0 && op->request.is_strict)
-        return fail_strict(op, &unknown, patch);
+        return fail_strict(op, version, &unknown, patch);
     if (op->request.is_warning && op->n_attempts == 0)
         warn_unknown(op, &unknown);
-    if (!model_version_to_storage(op->kind, op->version, object))
+    if (!model_version_to_storage(op->spoken, version, object))
         return operation_fail_nomem(op);
     return KE_OK;
 }

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Namespaces: an object needs one that exists and is not being emptied; some may not be deleted;
- * each carries its own name as a label and the finalizer that the namespace controller takes off.
- * Source: apiserver plugin/namespace/lifecycle, registry/core/namespace/strategy.go.
+ * Namespaces: an object needs one that exists and is not being emptied; some may not be deleted.
+ * Source: apiserver plugin/namespace/lifecycle.
  * Thread: the operation's.
  */
 #include "core/resource/operation.h"
-
-#define LABEL_NAME     "kubernetes.io/metadata.name"
-#define SPEC_FINALIZER "kubernetes"
 
 static const char *const immortal[] = { "default", "kube-system", "kube-public" };
 
@@ -57,34 +53,6 @@ enum ke_code namespace_admit_delete(struct operation *op)
                                             "this namespace may not be deleted");
     }
     return KE_OK;
-}
-
-static bool add_spec_finalizer(cJSON *object)
-{
-    cJSON *spec = ke_json_need_object(object, "spec");
-    cJSON *list = spec != NULL ? ke_json_need_array(spec, "finalizers") : NULL;
-    if (list == NULL)
-        return false;
-    const cJSON *it;
-    cJSON_ArrayForEach(it, list) {
-        if (ke_str_eq_c(ke_json_value_str(it), SPEC_FINALIZER))
-            return true;
-    }
-    cJSON *item = cJSON_CreateString(SPEC_FINALIZER);
-    if (item == NULL || !cJSON_AddItemToArray(list, item)) {
-        cJSON_Delete(item);
-        return false;
-    }
-    return true;
-}
-
-bool namespace_prepare(cJSON *object, bool is_create)
-{
-    cJSON *meta = ke_json_need_object(object, "metadata");
-    cJSON *labels = meta != NULL ? ke_json_need_object(meta, "labels") : NULL;
-    if (labels == NULL || !ke_json_set_str(labels, LABEL_NAME, ke_json_str(meta, "name")))
-        return false;
-    return !is_create || add_spec_finalizer(object);
 }
 
 bool namespace_is_empty_of_finalizers(const cJSON *object)

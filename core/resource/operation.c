@@ -56,6 +56,7 @@ void operation_answer(struct operation *op, struct registry_object *object)
                                     .object = object,
                                     .is_created = op->is_created,
                                     .is_deleted = op->is_deleted,
+                                    .is_status = op->answers_status,
                                     .warnings = op->warnings,
                                     .n_warnings = op->n_warnings };
     op->done(op->ctx, &reply);
@@ -102,9 +103,10 @@ struct ke_str operation_timestamp(struct operation *op, int64_t plus_s)
 
 static bool can_try_again(const struct operation *op, enum ke_code code)
 {
-    if (op->n_attempts >= OPERATION_ATTEMPTS)
+    unsigned most = op->part->n_attempts > 0 ? op->part->n_attempts : OPERATION_ATTEMPTS;
+    if (op->n_attempts >= most)
         return false;
-    if (op->request.verb == RESOURCE_CREATE || op->is_created)
+    if ((op->request.verb == RESOURCE_CREATE && op->part->is_main) || op->is_created)
         return code == KE_EXISTS && (op->is_name_generated || op->request.verb != RESOURCE_CREATE);
     return (code == KE_CONFLICT || code == KE_NOT_FOUND) && !op->is_conditional;
 }
@@ -147,6 +149,8 @@ static void commit_done(void *ctx, const struct registry_result *result)
         if (op->answer != NULL)
             registry_object_set_revision(op->answer, result->revision);
         struct registry_object *stored = result->n_objects > 0 ? result->objects[0] : NULL;
+        if (op->answers_status)
+            stored = NULL;
         operation_answer(op, op->answer != NULL ? op->answer : stored);
         return;
     }
@@ -171,6 +175,11 @@ enum ke_code operation_commit(struct operation *op, int64_t expected,
     return KE_OK;
 }
 
+void operation_commit_all(struct operation *op, struct registry_op *changes, size_t n)
+{
+    registry_commit(op->store->registry, changes, n, commit_done, op);
+}
+
 /* ---- run */
 
 static void forget_attempt(struct operation *op)
@@ -179,6 +188,7 @@ static void forget_attempt(struct operation *op)
     op->answer = NULL;
     op->is_created = false;
     op->is_deleted = false;
+    op->answers_status = false;
     op->has_issues = false;
     model_issues_init(&op->issues, op->arena);
 }
@@ -189,7 +199,7 @@ void operation_run(struct operation *op)
     enum ke_code rc = KE_BUG;
     switch (op->request.verb) {
     case RESOURCE_CREATE:
-        rc = operation_create(op);
+        rc = op->part->is_main ? operation_create(op) : op->part->create(op);
         break;
     case RESOURCE_UPDATE:
         rc = operation_update(op);
@@ -218,7 +228,8 @@ static enum ke_code begin(struct operation *op)
 {
     struct ke_str key = { NULL, 0 };
     struct ke_err err = KE_ERR_INIT;
-    if (op->request.verb == RESOURCE_CREATE || op->request.verb == RESOURCE_DELETE_COLLECTION) {
+    bool is_new = op->request.verb == RESOURCE_CREATE && op->part->is_main;
+    if (is_new || op->request.verb == RESOURCE_DELETE_COLLECTION) {
         operation_run(op);
         return KE_OK;
     }
@@ -247,26 +258,33 @@ static unsigned needed_verb(enum resource_verb verb)
     return 0;
 }
 
+/* Can this part be written by this verb at all? Deletes are of whole objects only. */
+static bool part_has_verb(const struct operation_part *part, enum resource_verb verb)
+{
+    if (part->is_main)
+        return true;
+    if (verb == RESOURCE_CREATE)
+        return part->create != NULL;
+    return part->merge != NULL && (verb == RESOURCE_UPDATE || verb == RESOURCE_PATCH);
+}
+
 /* Which part is written, and may it be written by this verb? */
 static enum ke_code find_part(struct operation *op)
 {
     struct ke_str name = op->request.subresource;
     unsigned verbs = op->kind->verbs;
+    op->part = part_find(name);
+    op->spoken = op->kind;
     if (name.len > 0) {
-        const struct model_subresource *sub = model_kind_subresource(op->kind, name);
-        bool is_known = true;
-        if (ke_str_eq_c(name, "status"))
-            op->part = OPERATION_STATUS;
-        else if (ke_str_eq_c(name, "finalize"))
-            op->part = OPERATION_FINALIZE;
-        else
-            is_known = false;
-        if (sub == NULL || !is_known)
+        op->subresource = model_kind_subresource(op->kind, name);
+        if (op->subresource == NULL || op->part == NULL)
             return operation_fail(op, KE_NOT_FOUND,
                                   "the server could not find the requested resource");
-        verbs = sub->verbs;
+        verbs = op->subresource->verbs;
+        if (op->subresource->speaks != NULL)
+            op->spoken = op->subresource->speaks;
     }
-    if ((verbs & needed_verb(op->request.verb)) == 0)
+    if ((verbs & needed_verb(op->request.verb)) == 0 || !part_has_verb(op->part, op->request.verb))
         return operation_fail(op, KE_METHOD,
                               "the server does not allow this method on the requested resource");
     return KE_OK;

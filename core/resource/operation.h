@@ -13,6 +13,7 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/model/views.h"
+#include "core/resource/part.h"
 #include "core/resource/resource.h"
 #include "core/resource/service_alloc.h"
 #include "core/resource/turns.h"
@@ -29,17 +30,16 @@ struct resource_store {
     void *authorize_ctx;
 };
 
-/* Which part of an object a write may change. */
-enum operation_part { OPERATION_MAIN, OPERATION_STATUS, OPERATION_FINALIZE };
-
 struct operation {
     struct resource_store *store;
     struct turn_waiter waiter; /* its turn among the writes of the same object */
     struct ke_arena *arena;
     struct resource_request request; /* texts live in arena; body is in op->body */
     const struct model_kind *kind;
-    const struct model_version *version; /* of body and patch */
-    enum operation_part part;
+    const struct model_version *version; /* of the answer, and of body and patch in most parts */
+    const struct operation_part *part;   /* what is written: the object or a subresource */
+    const struct model_subresource *subresource; /* of it; NULL: the object itself */
+    const struct model_kind *spoken; /* the kind of body and patch: kind in most parts */
     cJSON *body;         /* the object (after decoding of the stored version) or the patch */
     bool is_decoded;     /* body */
     bool is_conditional; /* the caller named a revision: a conflict is the answer */
@@ -49,6 +49,7 @@ struct operation {
     /* what the answer says when the commit succeeds */
     bool is_created;
     bool is_deleted;
+    bool answers_status;            /* a bare Status instead of an object */
     struct registry_object *answer; /* instead of what the registry returns; NULL: that */
     /* failure */
     struct model_issues issues;
@@ -71,7 +72,7 @@ void operation_run(struct operation *op);
 void operation_take_turn(struct turn_waiter *waiter);
 /* Frees it unanswered and ends its turn; NULL is fine. */
 void operation_discard(struct operation *op);
-/* Answers with object (borrowed). */
+/* Answers with object (borrowed; NULL where the answer is a bare Status). */
 void operation_answer(struct operation *op, struct registry_object *object);
 /*
  * Commits one change of the object of this operation; object given, NULL deletes. The answer, or
@@ -79,6 +80,11 @@ void operation_answer(struct operation *op, struct registry_object *object);
  */
 enum ke_code operation_commit(struct operation *op, int64_t expected,
                               struct registry_object *object) KE_MUST_CHECK;
+/*
+ * As operation_commit, several changes at once, all or nothing; the first is of the object of this
+ * operation. Keys borrowed, objects given.
+ */
+void operation_commit_all(struct operation *op, struct registry_op *changes, size_t n);
 /* The key of kind, ns and name in the arena; KE_TOO_LARGE, KE_NOMEM. */
 enum ke_code operation_key(struct operation *op, const struct model_kind *kind, struct ke_str ns,
                            struct ke_str name, struct ke_str *out) KE_MUST_CHECK;
@@ -112,18 +118,24 @@ enum ke_code operation_update(struct operation *op) KE_MUST_CHECK;
 enum ke_code operation_patch(struct operation *op) KE_MUST_CHECK;
 enum ke_code operation_delete(struct operation *op) KE_MUST_CHECK;
 enum ke_code operation_delete_collection(struct operation *op) KE_MUST_CHECK;
-/* The common end of update and patch: object (given, stored version) replaces current. */
+/* The common end of update and patch: object (given, decoded) goes into current as the part says.
+ */
 enum ke_code operation_replace(struct operation *op, struct registry_object *current,
                                cJSON *object) KE_MUST_CHECK;
+/* Stores object (complete, checked) instead of current, or answers current when nothing changed. */
+enum ke_code operation_store(struct operation *op, struct registry_object *current,
+                             const cJSON *old, const cJSON *object) KE_MUST_CHECK;
 
 /* ---- decode.c */
-/* Checks kind and apiVersion, types and unknown fields, and converts to the stored version. */
+/*
+ * Checks kind and apiVersion (of what the part speaks), types and unknown fields, and converts to
+ * the stored version.
+ */
 enum ke_code operation_decode(struct operation *op, cJSON *object,
                               const cJSON *patch) KE_MUST_CHECK;
 
 /* ---- admission of single kinds */
 enum ke_code namespace_admit_create(struct operation *op) KE_MUST_CHECK; /* is ns open? */
-bool namespace_prepare(cJSON *object, bool is_create) KE_MUST_CHECK;
 enum ke_code namespace_admit_delete(struct operation *op) KE_MUST_CHECK;
 bool namespace_is_empty_of_finalizers(const cJSON *object);
 enum ke_code pod_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;

@@ -9,6 +9,24 @@
 #include "core/model/schema.h"
 #include "core/resource/operation.h"
 
+static const struct model_version *patched_version(const struct operation *op)
+{
+    return op->spoken == op->kind ? op->version : &op->spoken->versions[0];
+}
+
+/* What the patch is applied to: the object as the client's version or the part shows it. */
+static cJSON *patched_object(struct operation *op, const struct registry_object *current)
+{
+    ke_auto_json *object = registry_object_parse(current);
+    if (object == NULL)
+        return NULL;
+    if (op->part->show != NULL) {
+        cJSON *shown = NULL;
+        return op->part->show(op->kind, op->subresource, object, &shown) ? shown : NULL;
+    }
+    return model_version_from_storage(op->kind, op->version, object) ? KE_TAKE(object) : NULL;
+}
+
 static enum ke_code apply(struct operation *op, cJSON **object, struct ke_err *err)
 {
     switch (op->request.patch) {
@@ -17,8 +35,8 @@ static enum ke_code apply(struct operation *op, cJSON **object, struct ke_err *e
     case RESOURCE_PATCH_MERGE:
         return model_patch_merge(object, op->body, err);
     case RESOURCE_PATCH_STRATEGIC:
-        return model_patch_strategic(object, op->body,
-                                     model_schema_find(ke_str_c(op->version->message)), err);
+        return model_patch_strategic(
+            object, op->body, model_schema_find(ke_str_c(patched_version(op)->message)), err);
     }
     return ke_fail(err, KE_BUG, "unknown kind of patch");
 }
@@ -71,8 +89,8 @@ enum ke_code operation_patch(struct operation *op)
         return operation_fail_not_found(op, op->kind, op->request.name);
     if (rc != KE_OK)
         return rc;
-    ke_auto_json *object = registry_object_parse(current);
-    if (object == NULL || !model_version_from_storage(op->kind, op->version, object))
+    ke_auto_json *object = patched_object(op, current);
+    if (object == NULL)
         return operation_fail_nomem(op);
     struct ke_err err = KE_ERR_INIT;
     rc = apply(op, &object, &err);

@@ -94,6 +94,7 @@ struct resource_reply {
     bool is_created;                /* create, or update that created */
     bool is_deleted; /* delete: answer Status with the object's uid; false: answer the object (it is
                         only marked, or a pod, which upstream answers whole) */
+    bool is_status;  /* answer a bare Status of success; there is no object */
     const struct ke_str *warnings;
     size_t n_warnings;
     struct registry_list *list; /* deletecollection: what was deleted or marked */
@@ -116,6 +117,12 @@ enum ke_code resource_call(struct resource_store *store, struct resource_request
 enum ke_code resource_get(struct resource_store *store, const struct model_kind *kind,
                           struct ke_str ns, struct ke_str name, struct registry_object **out,
                           struct ke_err *err) KE_MUST_CHECK;
+
+/* The same through a subresource: what a GET of it answers, of the kind it speaks. Errors: also
+ * KE_NOT_FOUND when kind has no such subresource that can be read here. */
+enum ke_code resource_get_part(struct resource_store *store, const struct model_kind *kind,
+                               struct ke_str subresource, struct ke_str ns, struct ke_str name,
+                               struct registry_object **out, struct ke_err *err) KE_MUST_CHECK;
 
 struct resource_list_options {
     struct ke_str ns;                             /* empty: all */

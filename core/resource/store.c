@@ -55,3 +55,16 @@ enum ke_code resource_get(struct resource_store *store, const struct model_kind 
     return ke_fail(err, KE_NOT_FOUND, "%s%s%s \"%.*s\" not found", kind->plural,
                    group[0] != '\0' ? "." : "", group, KE_STR_ARG(name));
 }
+
+enum ke_code resource_get_part(struct resource_store *store, const struct model_kind *kind,
+                               struct ke_str subresource, struct ke_str ns, struct ke_str name,
+                               struct registry_object **out, struct ke_err *err)
+{
+    const struct operation_part *part = part_find(subresource);
+    const struct model_subresource *sub = model_kind_subresource(kind, subresource);
+    if (part == NULL || (sub == NULL && !part->is_main))
+        return ke_fail(err, KE_NOT_FOUND, "the server could not find the requested resource");
+    ke_auto_object *object = NULL;
+    enum ke_code rc = resource_get(store, kind, ns, name, &object, err);
+    return rc == KE_OK ? part_show(part, kind, sub, object, out, err) : rc;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Update, and the part that patches share: what may change where (object, status, finalize), what
- * the server keeps, no-op writes, and the removal of an object whose last finalizer goes.
+ * Update, and the part that patches share: what the server keeps, no-op writes, and the removal of
+ * an object whose last finalizer goes. What may change where is part.c's.
  * Source: apiserver pkg/registry/rest/update.go, generic/registry/store.go. Thread: the
  * operation's.
  */
@@ -9,7 +9,6 @@
 
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
-#include "core/resource/service_families.h"
 
 static enum ke_code check_names(struct operation *op, const cJSON *object)
 {
@@ -52,7 +51,7 @@ static enum ke_code check_revision(struct operation *op, const cJSON *object, in
 {
     struct ke_str text = ke_json_path_str(object, "metadata.resourceVersion");
     if (text.len == 0 || ke_str_eq_c(text, "0")) {
-        if (op->kind->can_update_unconditionally || op->part != OPERATION_MAIN)
+        if (op->kind->can_update_unconditionally || !op->part->is_main)
             return KE_OK;
         operation_issue(op, MODEL_ISSUE_INVALID, "metadata.resourceVersion",
                         "Invalid value: \"\": must be specified for an update");
@@ -71,95 +70,7 @@ static enum ke_code check_revision(struct operation *op, const cJSON *object, in
     return (int64_t)wanted == revision ? KE_OK : operation_fail_modified(op);
 }
 
-/* ---- what may change */
-
-static bool copy_member(cJSON *object, const cJSON *from, const char *name)
-{
-    const cJSON *value = ke_json_get(from, name);
-    if (value == NULL) {
-        ke_json_del(object, name);
-        return true;
-    }
-    return ke_json_set(object, name, cJSON_Duplicate(value, true));
-}
-
-/* old, with only metadata and status of object. */
-static bool keep_all_but_status(cJSON **object, const cJSON *old)
-{
-    ke_auto_json *merged = cJSON_Duplicate(old, true);
-    if (merged == NULL || !copy_member(merged, *object, "metadata") ||
-        !copy_member(merged, *object, "status"))
-        return false;
-    cJSON_Delete(*object);
-    *object = KE_TAKE(merged);
-    return true;
-}
-
-/* old, with only spec.finalizers of object. */
-static bool keep_all_but_spec_finalizers(cJSON **object, const cJSON *old)
-{
-    ke_auto_json *merged = cJSON_Duplicate(old, true);
-    cJSON *spec = merged != NULL ? ke_json_need_object(merged, "spec") : NULL;
-    if (spec == NULL || !copy_member(spec, ke_json_get(*object, "spec"), "finalizers"))
-        return false;
-    cJSON_Delete(*object);
-    *object = KE_TAKE(merged);
-    return true;
-}
-
-static bool merge_main(struct operation *op, cJSON *object, const cJSON *old)
-{
-    const struct model_kind *kind = op->kind;
-    if (kind->has_status && !copy_member(object, old, "status"))
-        return false;
-    if (kind->prepare_update != NULL && !kind->prepare_update(object, old))
-        return false;
-    if (kind->id == MODEL_SERVICE)
-        service_trim_families(object, old);
-    if (kind->id == MODEL_NAMESPACE) {
-        /* spec.finalizers change through /finalize only */
-        cJSON *spec = ke_json_need_object(object, "spec");
-        if (spec == NULL || !copy_member(spec, ke_json_get(old, "spec"), "finalizers"))
-            return false;
-    }
-    return true;
-}
-
-static bool merge(struct operation *op, cJSON **object, const cJSON *old)
-{
-    if (op->kind->set_defaults != NULL && !op->kind->set_defaults(*object))
-        return false;
-    bool is_ok = false;
-    switch (op->part) {
-    case OPERATION_MAIN:
-        is_ok = merge_main(op, *object, old);
-        break;
-    case OPERATION_STATUS:
-        is_ok = keep_all_but_status(object, old) &&
-                (op->kind->prepare_status == NULL || op->kind->prepare_status(*object, old));
-        break;
-    case OPERATION_FINALIZE:
-        is_ok = keep_all_but_spec_finalizers(object, old);
-        break;
-    }
-    if (!is_ok || !metadata_prepare_update(op->kind, *object, old))
-        return false;
-    if (op->kind->id == MODEL_NAMESPACE && !namespace_prepare(*object, false))
-        return false;
-    if (op->part == OPERATION_MAIN && op->kind->has_generation &&
-        metadata_spec_differs(*object, old))
-        return metadata_bump_generation(*object);
-    return true;
-}
-
-static enum ke_code validate(struct operation *op, const cJSON *object, const cJSON *old)
-{
-    if (op->part == OPERATION_MAIN)
-        model_kind_validate(op->kind, object, old, &op->issues);
-    else if (op->part == OPERATION_STATUS)
-        model_kind_validate_status(op->kind, object, old, &op->issues);
-    return op->issues.n_items > 0 ? operation_fail_invalid(op, op->request.name) : KE_OK;
-}
+/* ---- storing */
 
 /* The last finalizer of an object that is being deleted went: it goes too. */
 static bool is_to_be_removed(const struct model_kind *kind, const cJSON *object)
@@ -171,24 +82,63 @@ static bool is_to_be_removed(const struct model_kind *kind, const cJSON *object)
     return ke_json_i64(ke_json_get(object, "metadata"), "deletionGracePeriodSeconds", 0) == 0;
 }
 
-static enum ke_code store(struct operation *op, const struct registry_object *current,
-                          const cJSON *object)
+/* What the answer to a write of made is, when it is not made itself. */
+static enum ke_code show_answer(struct operation *op, const struct registry_object *made)
 {
     struct ke_err err = KE_ERR_INIT;
-    struct registry_object *made = NULL;
+    if (op->part->show == NULL)
+        return KE_OK;
+    enum ke_code rc = part_show(op->part, op->kind, op->subresource, made, &op->answer, &err);
+    return rc == KE_OK ? KE_OK : operation_fail_err(op, &err);
+}
+
+static enum ke_code answer_unstored(struct operation *op, struct registry_object *object)
+{
+    enum ke_code rc = op->answers_status ? KE_OK : show_answer(op, object);
+    if (rc != KE_OK)
+        return rc;
+    operation_answer(op, op->answer != NULL ? op->answer : object);
+    return KE_OK;
+}
+
+enum ke_code operation_store(struct operation *op, struct registry_object *current,
+                             const cJSON *old, const cJSON *object)
+{
+    bool is_removed = is_to_be_removed(op->kind, object);
+    if (ke_json_equal(object, old) && !is_removed)
+        return answer_unstored(op, current);
+    struct ke_err err = KE_ERR_INIT;
+    ke_auto_object *made = NULL;
     enum ke_code rc = registry_object_new(op->kind, object, &made, &err);
     if (rc != KE_OK)
         return operation_fail_err(op, &err);
-    if (op->request.is_dry_run) {
-        ke_auto_object *answer = made;
-        registry_object_set_revision(answer, current->revision);
-        operation_answer(op, answer);
-        return KE_OK;
-    }
-    if (!is_to_be_removed(op->kind, object))
-        return operation_commit(op, current->revision, made);
-    op->answer = made;
+    registry_object_set_revision(made, current->revision);
+    if (op->request.is_dry_run)
+        return answer_unstored(op, made);
+    rc = op->answers_status ? KE_OK : show_answer(op, made);
+    if (rc != KE_OK)
+        return rc;
+    if (!is_removed)
+        return operation_commit(op, current->revision, KE_TAKE(made));
+    if (op->answer == NULL)
+        op->answer = KE_TAKE(made);
     return operation_commit(op, current->revision, NULL);
+}
+
+/* object, given and complete, is checked and stored. */
+static enum ke_code check_and_store(struct operation *op, struct registry_object *current,
+                                    cJSON *object, const cJSON *old)
+{
+    if (op->part->validate != NULL)
+        op->part->validate(op, object, old);
+    if (op->issues.n_items > 0)
+        return operation_fail_invalid(op, op->request.name);
+    if (op->kind->id == MODEL_SERVICE && op->part->is_main) {
+        enum ke_code rc = service_alloc_take(op, object, old);
+        if (rc != KE_OK)
+            return rc;
+    }
+    return operation_store(op, current, old, object);
 }
 
 enum ke_code operation_replace(struct operation *op, struct registry_object *current, cJSON *object)
@@ -202,21 +152,17 @@ enum ke_code operation_replace(struct operation *op, struct registry_object *cur
         rc = check_revision(op, next, current->revision);
     if (rc != KE_OK)
         return rc;
-    if (!merge(op, &next, old))
+    if (op->spoken == op->kind && op->kind->set_defaults != NULL && !op->kind->set_defaults(next))
         return operation_fail_nomem(op);
-    rc = validate(op, next, old);
+    rc = op->part->merge(op, &next, old);
     if (rc != KE_OK)
         return rc;
-    if (op->kind->id == MODEL_SERVICE && op->part == OPERATION_MAIN) {
-        rc = service_alloc_take(op, next, old);
-        if (rc != KE_OK)
-            return rc;
-    }
-    if (ke_json_equal(next, old) && !is_to_be_removed(op->kind, next)) {
-        operation_answer(op, current);
-        return KE_OK;
-    }
-    return store(op, current, next);
+    if (!metadata_prepare_update(op->kind, next, old))
+        return operation_fail_nomem(op);
+    if (op->part->counts_generation && op->kind->has_generation &&
+        metadata_spec_differs(next, old) && !metadata_bump_generation(next))
+        return operation_fail_nomem(op);
+    return check_and_store(op, current, next, old);
 }
 
 enum ke_code operation_update(struct operation *op)
@@ -233,7 +179,7 @@ enum ke_code operation_update(struct operation *op)
     ke_auto_object *current = NULL;
     rc = operation_current(op, &current);
     if (rc == KE_NOT_FOUND) {
-        if (!op->kind->can_create_on_update || op->part != OPERATION_MAIN)
+        if (!op->kind->can_create_on_update || !op->part->is_main)
             return operation_fail_not_found(op, op->kind, op->request.name);
         rc = check_uid(op, op->body, (struct ke_str){ NULL, 0 });
         return rc == KE_OK ? operation_create(op) : rc;
