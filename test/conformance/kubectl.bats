@@ -9,7 +9,7 @@ setup_file() {
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
     KUBECTLS=$(cd "$KEDGE_SOURCE_DIR" && test/ci/kubectls)
     [ -n "$KUBECTLS" ] || skip 'no kubectl'
-    if [ -z "${KEDGE_LONG:-}" ]; then KUBECTLS=$(grep -E '^1\.(20|27|33)' <<<"$KUBECTLS" || echo "$KUBECTLS"); fi
+    if [ -z "${KEDGE_LONG:-}" ]; then KUBECTLS=$(grep -E '^1\.(20|27|33|35)' <<<"$KUBECTLS" || echo "$KUBECTLS"); fi
     export KUBECTLS
     agent_start --proxy-mode=none --dns-listen=none --ingress-http-listen=none --ingress-https-listen=none \
         --metrics-listen=none

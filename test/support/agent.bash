@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # One agent for a bats file, in a network namespace of its own.
 #   agent_start [OPTION...]   sets AGENT_DIR, AGENT_NETNS, AGENT_PID, KUBECONFIG; fails when it is not ready in time
+#   agent_restart             ends it and starts it again with the same options and data
 #   agent_stop                ends it and takes the namespace and the folder away
 # Commands that talk to it over the network run inside: in_netns COMMAND...
 
@@ -36,23 +37,37 @@ agent_start() {
     ip -n "$AGENT_NETNS" link set node0 up
     ip -n "$AGENT_NETNS" link set node1 up
     mkdir "$AGENT_DIR/data" "$AGENT_DIR/run"
-    export KUBECONFIG=$AGENT_DIR/kubeconfig
+    export KUBECONFIG=$AGENT_DIR/kubeconfig AGENT_DIR AGENT_NETNS
+    AGENT_OPTIONS=("$@")
+    agent_run
+}
+
+agent_run() {
     ip netns exec "$AGENT_NETNS" "$KEDGE" agent --data-dir "$AGENT_DIR/data" --run-dir "$AGENT_DIR/run" \
         --node-name node-a --node-ip $AGENT_ADDRESS --api-listen $AGENT_ADDRESS:6443 \
-        --kubeconfig-out "$KUBECONFIG" "$@" >"$AGENT_DIR/log" 2>&1 3>&- &
+        --kubeconfig-out "$KUBECONFIG" "${AGENT_OPTIONS[@]}" >>"$AGENT_DIR/log" 2>&1 3>&- &
     AGENT_PID=$!
+    export AGENT_PID
     await 20 agent_is_ready || {
         tail -n 50 "$AGENT_DIR/log" >&2
         return 1
     }
-    export AGENT_DIR AGENT_NETNS AGENT_PID
 }
 
-agent_stop() {
+agent_end() {
     if [ -n "${AGENT_PID:-}" ]; then
         kill "$AGENT_PID" 2>/dev/null
         wait "$AGENT_PID" 2>/dev/null
     fi
+}
+
+agent_restart() {
+    agent_end
+    agent_run
+}
+
+agent_stop() {
+    agent_end
     if [ -n "${AGENT_NETNS:-}" ]; then ip netns del "$AGENT_NETNS"; fi
     if [ -n "${AGENT_DIR:-}" ]; then rm -rf "$AGENT_DIR"; fi
 }
