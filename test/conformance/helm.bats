@@ -116,5 +116,5 @@ make_succeed() { # POD
         --ignore-not-found
     [ -z "$output" ]
     run helm list
-    ! grep -q '^web' <<<"$output"
+    [ -z "$(grep '^web' <<<"$output")" ]
 }
