@@ -47,7 +47,7 @@ extern const struct api_table api_table_pods, api_table_deployments, api_table_r
     api_table_replicationcontrollers, api_table_services, api_table_endpoints,
     api_table_endpointslices, api_table_ingresses, api_table_ingressclasses, api_table_nodes,
     api_table_namespaces, api_table_configmaps, api_table_secrets, api_table_serviceaccounts,
-    api_table_events, api_table_leases, api_table_componentstatuses;
+    api_table_events, api_table_leases, api_table_componentstatuses, api_table_scales;
 
 void api_cell_str(struct api_cells *cells, struct ke_str text);
 void api_cell_str_or(struct api_cells *cells, struct ke_str text, const char *if_empty);

@@ -13,6 +13,7 @@
 #define LIMIT_REQUEST_BODY_BYTES   (3U << 20)
 #define LIMIT_RESPONSE_BYTES       (1U << 30)
 #define LIMIT_KEY_BYTES            1024
+#define LIMIT_SCALE_PATH_BYTES     256 /* a member on the path to replicas */
 #define LIMIT_HISTORY_BYTES        (16U << 20)
 #define LIMIT_HISTORY_MS           (5 * 60 * 1000)
 #define LIMIT_REVISION_BLOCK       10000

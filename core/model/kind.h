@@ -45,7 +45,10 @@ enum model_kind_id {
     MODEL_INGRESSCLASS,
     MODEL_LEASE,
     MODEL_COMPONENTSTATUS,
-    MODEL_KIND_COUNT
+    MODEL_KIND_COUNT,
+    /* Spoken by subresources and in no table. */
+    MODEL_SCALE,
+    MODEL_EVICTION
 };
 
 enum model_durability {

@@ -122,16 +122,24 @@ enum ke_code operation_fail_forbidden(struct operation *op, struct ke_str name, 
     return KE_DENIED;
 }
 
-enum ke_code operation_fail_invalid(struct operation *op, struct ke_str name)
+enum ke_code operation_fail_invalid_kind(struct operation *op, const struct model_kind *kind,
+                                         struct ke_str name)
 {
     ke_auto_buf text = KE_BUF_INIT(MESSAGE_MAX);
-    add_qualified(&text, op->kind, op->kind->kind);
+    add_qualified(&text, kind, kind->kind);
     ke_buf_addf(&text, " \"%.*s\" is invalid: ", KE_STR_ARG(name));
     model_issues_format(&op->issues, &text);
     set_message(op, &text);
-    set_details(op, name, op->kind->kind);
+    op->detail_name = ke_arena_str(op->arena, name);
+    op->detail_group = ke_str_c(kind->versions[0].group);
+    op->detail_kind = ke_str_c(kind->kind);
     op->has_issues = true;
     return KE_INVALID;
+}
+
+enum ke_code operation_fail_invalid(struct operation *op, struct ke_str name)
+{
+    return operation_fail_invalid_kind(op, op->kind, name);
 }
 
 void operation_issue(struct operation *op, enum model_issue_type type, const char *field,

@@ -109,6 +109,9 @@ enum ke_code operation_fail_forbidden(struct operation *op, struct ke_str name, 
                                       ...) KE_PRINTF(3, 4);
 /* From op->issues: `Deployment.apps "d" is invalid: ...`. */
 enum ke_code operation_fail_invalid(struct operation *op, struct ke_str name);
+/* The same about what was sent to a subresource: `Scale.autoscaling "d" is invalid: ...`. */
+enum ke_code operation_fail_invalid_kind(struct operation *op, const struct model_kind *kind,
+                                         struct ke_str name);
 void operation_issue(struct operation *op, enum model_issue_type type, const char *field,
                      const char *fmt, ...) KE_PRINTF(4, 5);
 

@@ -13,6 +13,7 @@ static const struct operation_part *const parts[] = {
     &part_main,
     &part_status,
     &part_finalize,
+    &part_scale,
 };
 
 const struct operation_part *part_find(struct ke_str subresource)

@@ -49,6 +49,7 @@ const struct api_table *api_table_of(const struct model_kind *kind)
         &api_table_events,
         &api_table_leases,
         &api_table_componentstatuses,
+        &api_table_scales,
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(tables); i++) {
         if (tables[i]->kind == kind->id) {

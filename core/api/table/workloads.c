@@ -40,6 +40,13 @@ static const struct api_column replica_columns[] = {
     COLUMN_SELECTOR,
 };
 
+static const struct api_column scale_columns[] = {
+    API_COLUMN_NAME,
+    { "Desired", "integer", "", 0, "Pods that shall run." },
+    { "Available", "integer", "", 0, "Pods there are." },
+    API_COLUMN_AGE,
+};
+
 static int64_t status_count(const cJSON *object, const char *name)
 {
     return ke_json_i64(ke_json_path(object, "status"), name, 0);
@@ -104,6 +111,14 @@ static void print_replicationcontroller(const cJSON *object, struct api_cells *c
     api_cell_buf(cells, &selector, "<none>");
 }
 
+static void print_scale(const cJSON *object, struct api_cells *cells)
+{
+    api_cell_name(cells, object);
+    api_cell_i64(cells, desired(object));
+    api_cell_i64(cells, status_count(object, "replicas"));
+    api_cell_age(cells, object);
+}
+
 const struct api_table api_table_deployments = {
     .kind = MODEL_DEPLOYMENT,
     .columns = deployment_columns,
@@ -123,4 +138,11 @@ const struct api_table api_table_replicationcontrollers = {
     .columns = replica_columns,
     .n_columns = KE_ARRAY_LEN(replica_columns),
     .print = print_replicationcontroller,
+};
+
+const struct api_table api_table_scales = {
+    .kind = MODEL_SCALE,
+    .columns = scale_columns,
+    .n_columns = KE_ARRAY_LEN(scale_columns),
+    .print = print_scale,
 };

@@ -139,6 +139,7 @@ const struct model_kind model_kind_deployment = {
         { .group = "apps", .version = "v1", .message = "apps.v1.Deployment" },
     },
     .subresources = {
+        { .name = "scale", .verbs = VERBS_STATUS, .speaks = &model_kind_scale, .scale = &workload_scale },
         { .name = "status", .verbs = VERBS_STATUS },
     },
     .set_defaults = set_defaults,

@@ -30,4 +30,8 @@ extern const struct model_kind model_kind_secret;
 extern const struct model_kind model_kind_service;
 extern const struct model_kind model_kind_serviceaccount;
 
+/* Spoken by subresources, in no table. */
+extern const struct model_kind model_kind_eviction;
+extern const struct model_kind model_kind_scale;
+
 #endif

@@ -59,6 +59,7 @@ const struct model_kind model_kind_replicaset = {
         { .group = "apps", .version = "v1", .message = "apps.v1.ReplicaSet" },
     },
     .subresources = {
+        { .name = "scale", .verbs = VERBS_STATUS, .speaks = &model_kind_scale, .scale = &workload_scale },
         { .name = "status", .verbs = VERBS_STATUS },
     },
     .fields = fields,

@@ -72,6 +72,7 @@ const struct model_kind model_kind_replicationcontroller = {
         { .group = "", .version = "v1", .message = "core.v1.ReplicationController" },
     },
     .subresources = {
+        { .name = "scale", .verbs = VERBS_STATUS, .speaks = &model_kind_scale, .scale = &workload_scale_of_labels },
         { .name = "status", .verbs = VERBS_STATUS },
     },
     .fields = fields,

@@ -11,6 +11,20 @@
 #include "core/model/names.h"
 #include "core/model/values.h"
 
+const struct model_scale workload_scale = {
+    .spec_replicas = "spec.replicas",
+    .status_replicas = "status.replicas",
+    .selector = "spec.selector",
+    .selector_form = MODEL_SCALE_LABEL_SELECTOR,
+};
+
+const struct model_scale workload_scale_of_labels = {
+    .spec_replicas = "spec.replicas",
+    .status_replicas = "status.replicas",
+    .selector = "spec.selector",
+    .selector_form = MODEL_SCALE_LABELS,
+};
+
 cJSON *workload_set_defaults(cJSON *object)
 {
     cJSON *spec = ke_json_need_object(object, "spec");

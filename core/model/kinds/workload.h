@@ -4,7 +4,11 @@
 /* What ReplicationControllers, ReplicaSets and Deployments share. Pure; any thread. */
 #include <cjson/cJSON.h>
 
+#include "core/model/kind.h"
 #include "core/model/path.h"
+
+/* Where Scale finds the numbers: with a LabelSelector, or a plain map of labels. */
+extern const struct model_scale workload_scale, workload_scale_of_labels;
 
 /* replicas 1 and the template's defaults; the spec of object, made when absent. NULL: no memory. */
 cJSON *workload_set_defaults(cJSON *object);
