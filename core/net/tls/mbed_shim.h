@@ -9,12 +9,14 @@
 /* 3.x renames the members of its structures unless this is said before its first header. */
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
 #include <mbedtls/asn1.h>
+#include <mbedtls/ecdsa.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/error.h>
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/platform.h>
+#include <mbedtls/rsa.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_cache.h>
