@@ -132,8 +132,9 @@ static unsigned verb_bit(struct ke_str verb)
 static bool find_kind(struct api_request *request)
 {
     const struct api_target *target = &request->target;
-    request->kind =
-        model_kind_by_plural(target->group, target->version, target->resource, &request->version);
+    request->kind = model_catalog_by_plural(resource_store_catalog(request->server->options.store),
+                                            target->group, target->version, target->resource,
+                                            &request->version);
     if (request->kind == NULL) {
         respond_no_kind(request);
         return false;
@@ -143,7 +144,8 @@ static bool find_kind(struct api_request *request)
                                                : target->ns.len > 0;
     unsigned served = request->kind->verbs;
     if (target->subresource.len > 0) {
-        request->subresource = model_kind_subresource(request->kind, target->subresource);
+        request->subresource =
+            model_version_subresource(request->kind, request->version, target->subresource);
         is_odd = is_odd || request->subresource == NULL || target->rest.len > 0;
         served = request->subresource != NULL ? request->subresource->verbs : 0;
     }

@@ -16,6 +16,11 @@ struct controller_env {
     const struct watch_reflector *reflector; /* set before any event */
 };
 
+static inline struct model_catalog *controller_catalog(const struct controller_env *env)
+{
+    return resource_store_catalog(env->options.store);
+}
+
 struct controller;
 
 struct controller_vtbl {

@@ -102,13 +102,14 @@ static enum ke_code copy_options(struct controllers *controllers,
 /* All kinds but those that are computed and Events, which nothing here reads. */
 static enum ke_code make_reflector(struct controllers *controllers, struct ke_err *err)
 {
-    enum model_kind_id kinds[MODEL_KIND_COUNT];
+    enum model_kind_id kinds[MODEL_KIND_COUNT + 1];
     size_t n = 0;
     const struct model_kind *kind;
     for (unsigned i = 0; (kind = model_kind_at(i)) != NULL && n < MODEL_KIND_COUNT; i++) {
         if (!kind->is_computed && kind->id != MODEL_EVENT)
             kinds[n++] = kind->id;
     }
+    kinds[n++] = MODEL_CUSTOM;
     struct watch_hub *hub = resource_store_hub(controllers->env.options.store);
     return watch_reflector_new(hub, controllers->env.loop, kinds, n, &handler, controllers,
                                &controllers->reflector, err);

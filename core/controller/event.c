@@ -38,11 +38,12 @@ static void find_uid(struct event_controller *self, const struct report_item *it
     struct ke_str group;
     struct ke_str version;
     model_api_version_split(ke_str_c(it->api_version), &group, &version);
-    const struct model_kind *kind = model_kind_by_name(group, version, ke_str_c(it->kind), NULL);
+    const struct model_kind *kind = model_catalog_by_name(controller_catalog(self->env), group,
+                                                          version, ke_str_c(it->kind), NULL);
     if (kind == NULL)
         return;
-    const struct registry_object *object = watch_reflector_get(
-        self->env->reflector, kind->id, kind->is_namespaced ? ke_str_c(it->ns) : KE_STR(""),
+    const struct registry_object *object = watch_reflector_find(
+        self->env->reflector, kind, kind->is_namespaced ? ke_str_c(it->ns) : KE_STR(""),
         ke_str_c(it->name));
     if (object != NULL)
         ke_buf_add_str(out, object->uid);

@@ -53,10 +53,7 @@ static struct model_pair uid_pair(struct ke_str uid)
 static const struct registry_object *find_object(const struct garbage_controller *self,
                                                  struct ke_str key)
 {
-    struct ke_str ns;
-    struct ke_str name;
-    const struct model_kind *kind = model_kind_by_key(key, &ns, &name);
-    return kind != NULL ? watch_reflector_get(self->env->reflector, kind->id, ns, name) : NULL;
+    return watch_reflector_find_key(self->env->reflector, key);
 }
 
 /* ---- what is kept in mind */
@@ -71,12 +68,13 @@ static void dependent_free(struct garbage_controller *self, struct dependent *de
     free(dependent);
 }
 
-static const struct model_kind *ref_kind(const cJSON *ref)
+static const struct model_kind *ref_kind(const struct garbage_controller *self, const cJSON *ref)
 {
     struct ke_str group;
     struct ke_str version;
     model_api_version_split(ke_json_str(ref, "apiVersion"), &group, &version);
-    return model_kind_by_name(group, version, ke_json_str(ref, "kind"), NULL);
+    return model_catalog_by_name(controller_catalog(self->env), group, version,
+                                 ke_json_str(ref, "kind"), NULL);
 }
 
 static struct ke_str keep_text(char **at, struct ke_str text)
@@ -89,7 +87,8 @@ static struct ke_str keep_text(char **at, struct ke_str text)
 }
 
 /* NULL: out of memory. */
-static struct dependent *dependent_new(const struct registry_object *object, const cJSON *refs)
+static struct dependent *dependent_new(const struct garbage_controller *self,
+                                       const struct registry_object *object, const cJSON *refs)
 {
     size_t n = 0;
     size_t n_bytes = 0;
@@ -112,7 +111,7 @@ static struct dependent *dependent_new(const struct registry_object *object, con
         struct owner_ref *owner = &dependent->owners[dependent->n_owners++];
         owner->uid = keep_text(&text, ke_json_str(ref, "uid"));
         owner->name = keep_text(&text, ke_json_str(ref, "name"));
-        owner->kind = ref_kind(ref);
+        owner->kind = ref_kind(self, ref);
         owner->is_blocking = ke_json_bool(ref, "blockOwnerDeletion", false);
     }
     return dependent;
@@ -122,7 +121,7 @@ static struct dependent *dependent_new(const struct registry_object *object, con
 static bool remember(struct garbage_controller *self, const struct registry_object *object,
                      const cJSON *refs)
 {
-    struct dependent *dependent = dependent_new(object, refs);
+    struct dependent *dependent = dependent_new(self, object, refs);
     bool is_ok = dependent != NULL;
     for (size_t i = 0; is_ok && i < dependent->n_owners; i++) {
         struct model_pair pair = uid_pair(dependent->owners[i].uid);
@@ -197,8 +196,8 @@ static enum garbage_owner owner_state(const struct garbage_controller *self,
     if (owner->kind == NULL || owner->kind->is_computed || owner->kind->id == MODEL_EVENT ||
         (owner->kind->is_namespaced && dependent->object->ns.len == 0))
         return GARBAGE_OWNER_SOLID;
-    const struct registry_object *object = watch_reflector_get(
-        self->env->reflector, owner->kind->id,
+    const struct registry_object *object = watch_reflector_find(
+        self->env->reflector, owner->kind,
         owner->kind->is_namespaced ? dependent->object->ns : KE_STR(""), owner->name);
     if (object == NULL || !ke_str_eq(object->uid, owner->uid))
         return GARBAGE_OWNER_ABSENT;

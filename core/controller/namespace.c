@@ -142,7 +142,8 @@ static bool empty(struct namespace_controller *self, struct work_item *item, str
         return false;
     int64_t n_all = 0;
     const struct model_kind *kind;
-    for (unsigned i = 0; (kind = model_kind_at(i)) != NULL; i++) {
+    size_t pos = 0;
+    while ((kind = model_catalog_next(controller_catalog(self->env), &pos)) != NULL) {
         if (kind->is_namespaced && !kind->is_computed)
             n_all += sweep(self, item, kind, ns) != 0 ? 1 : 0;
     }
@@ -177,6 +178,24 @@ static void finalize(struct work_item *item, const struct registry_object *ns)
     work_item_write(item, &request);
 }
 
+static void delete_of_kind(struct namespace_controller *self, struct work_item *item,
+                           enum model_kind_id id, struct ke_str ns)
+{
+    const struct registry_object *object;
+    size_t pos = 0;
+    while ((object = watch_reflector_next(self->env->reflector, id, &pos)) != NULL) {
+        if (!ke_str_eq(object->ns, ns))
+            continue;
+        struct resource_request request = { .verb = RESOURCE_DELETE,
+                                            .kind = object->kind,
+                                            .ns = object->ns,
+                                            .name = object->name,
+                                            .grace_period_s = -1,
+                                            .precondition_uid = object->uid };
+        work_item_write(item, &request);
+    }
+}
+
 /*
  * A create that was admitted while the namespace still was there may be committed behind its end.
  * What the reflector has of a namespace that it has not is such a leftover: its view is of one
@@ -187,22 +206,10 @@ static void delete_leftovers(struct namespace_controller *self, struct work_item
 {
     const struct model_kind *kind;
     for (unsigned i = 0; (kind = model_kind_at(i)) != NULL; i++) {
-        const struct registry_object *object;
-        size_t pos = 0;
-        if (!kind->is_namespaced)
-            continue;
-        while ((object = watch_reflector_next(self->env->reflector, kind->id, &pos)) != NULL) {
-            if (!ke_str_eq(object->ns, ns))
-                continue;
-            struct resource_request request = { .verb = RESOURCE_DELETE,
-                                                .kind = kind,
-                                                .ns = object->ns,
-                                                .name = object->name,
-                                                .grace_period_s = -1,
-                                                .precondition_uid = object->uid };
-            work_item_write(item, &request);
-        }
+        if (kind->is_namespaced)
+            delete_of_kind(self, item, kind->id, ns);
     }
+    delete_of_kind(self, item, MODEL_CUSTOM, ns);
 }
 
 /* ---- work */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/base/json.h"
+#include "core/base/limits.h"
 #include "core/model/kinds/kinds.h"
 #include "core/model/meta.h"
 
@@ -27,6 +28,7 @@ static const struct model_kind *const table[] = {
     &model_kind_ingress,
     &model_kind_lease,
     &model_kind_endpointslice,
+    &model_kind_customresourcedefinition,
 };
 _Static_assert(KE_ARRAY_LEN(table) == MODEL_KIND_COUNT, "each kind has one row");
 
@@ -44,11 +46,11 @@ const struct model_kind *model_kind_by_id(enum model_kind_id id)
     return NULL;
 }
 
-static const struct model_version *find_version(const struct model_kind *kind, struct ke_str group,
-                                                struct ke_str version)
+const struct model_version *model_kind_version(const struct model_kind *kind, struct ke_str group,
+                                               struct ke_str version)
 {
     for (size_t i = 0; i < MODEL_MAX_VERSIONS && kind->versions[i].group != NULL; i++) {
-        if (ke_str_eq_c(group, kind->versions[i].group) &&
+        if (!kind->versions[i].is_unserved && ke_str_eq_c(group, kind->versions[i].group) &&
             ke_str_eq_c(version, kind->versions[i].version))
             return &kind->versions[i];
     }
@@ -66,7 +68,7 @@ static const struct model_kind *find_kind(struct ke_str group, struct ke_str ver
         const char *its = which == NAME_PLURAL ? table[i]->plural : table[i]->kind;
         if (!ke_str_eq_c(name, its))
             continue;
-        const struct model_version *found = find_version(table[i], group, version);
+        const struct model_version *found = model_kind_version(table[i], group, version);
         if (found == NULL)
             continue;
         if (out_version != NULL)
@@ -90,9 +92,9 @@ const struct model_kind *model_kind_by_name(struct ke_str group, struct ke_str v
     return find_kind(group, version, NAME_KIND, kind, out_version);
 }
 
-/* The rest of a key behind the prefix: NS/NAME or NAME, nothing empty, nothing deeper. */
-static bool split_key(const struct model_kind *kind, struct ke_str rest, struct ke_str *out_ns,
-                      struct ke_str *out_name)
+/* Nothing empty, nothing deeper. */
+bool model_kind_split_key(const struct model_kind *kind, struct ke_str rest, struct ke_str *out_ns,
+                          struct ke_str *out_name)
 {
     size_t slash = ke_str_find(rest, '/');
     if (!kind->is_namespaced) {
@@ -119,7 +121,7 @@ const struct model_kind *model_kind_by_key(struct ke_str key, struct ke_str *out
         struct ke_str rest = key;
         if (table[i]->is_computed || !ke_str_cut_prefix(&rest, ke_str_c(table[i]->prefix)))
             continue;
-        return split_key(table[i], rest, out_ns, out_name) ? table[i] : NULL;
+        return model_kind_split_key(table[i], rest, out_ns, out_name) ? table[i] : NULL;
     }
     return NULL;
 }
@@ -186,9 +188,25 @@ const struct model_subresource *model_kind_subresource(const struct model_kind *
     return NULL;
 }
 
+const struct model_subresource *model_version_subresource(const struct model_kind *kind,
+                                                          const struct model_version *version,
+                                                          struct ke_str name)
+{
+    const struct model_version *in = version != NULL ? version : &kind->versions[0];
+    if ((in->lacks_status && ke_str_eq_c(name, "status")) ||
+        (in->lacks_scale && ke_str_eq_c(name, "scale")))
+        return NULL;
+    return model_kind_subresource(kind, name);
+}
+
+bool model_version_has_status(const struct model_kind *kind, const struct model_version *version)
+{
+    return kind->has_status && !(version != NULL ? version : &kind->versions[0])->lacks_status;
+}
+
 static bool set_api_version(const struct model_version *version, cJSON *object)
 {
-    char text[128];
+    char text[LIMIT_API_VERSION_BYTES];
     struct ke_buf buf = KE_BUF_FIXED(text, sizeof(text));
     model_version_format(version, &buf);
     return ke_json_set_str(object, "apiVersion", ke_buf_str(&buf));

@@ -24,6 +24,7 @@
 #include "core/model/issues.h"
 
 struct model_message; /* core/model/schema.h */
+struct model_custom;  /* core/model/catalog.h */
 struct model_kind;
 
 /* The kinds that code names. Others are found by group, version and plural. */
@@ -45,10 +46,12 @@ enum model_kind_id {
     MODEL_INGRESSCLASS,
     MODEL_LEASE,
     MODEL_COMPONENTSTATUS,
+    MODEL_CUSTOMRESOURCEDEFINITION,
     MODEL_KIND_COUNT,
     /* Spoken by subresources and in no table. */
     MODEL_SCALE,
-    MODEL_EVICTION
+    MODEL_EVICTION,
+    MODEL_CUSTOM /* all kinds of CustomResourceDefinitions share it */
 };
 
 enum model_durability {
@@ -81,7 +84,9 @@ enum model_verb {
 struct model_version {
     const char *group;   /* "" for core */
     const char *version; /* "v1" */
-    const char *message; /* schema name: "core.v1.Pod" */
+    const char *message; /* schema name: "core.v1.Pod"; "" of custom kinds */
+    bool is_unserved;    /* only stored in it: no look-up finds it, discovery leaves it out */
+    bool lacks_status, lacks_scale; /* custom kinds: subresources of the kind, not of this version */
     /* In place, between this version and the stored one, apiVersion included; NULL where they are
      * equal but for apiVersion. False: out of memory. Use model_version_to_storage and
      * _from_storage, which set apiVersion too. */
@@ -114,17 +119,19 @@ struct model_subresource {
     const struct model_scale *scale; /* of "scale" */
 };
 
-#define MODEL_MAX_VERSIONS     4
+#define MODEL_MAX_VERSIONS     8
 #define MODEL_MAX_SUBRESOURCES 8
+#define MODEL_MAX_NAMES        8 /* short names, categories */
 
 struct model_kind {
     enum model_kind_id id;
+    const struct model_custom *custom; /* NULL: built in */
     const char *kind;      /* "Pod" */
     const char *list_kind; /* "PodList" */
     const char *plural;    /* "pods" */
     const char *singular;  /* "pod" */
-    const char *short_names[4];
-    const char *categories[2];
+    const char *short_names[MODEL_MAX_NAMES];
+    const char *categories[MODEL_MAX_NAMES];
     const char *prefix; /* "/registry/pods/": with the slash; then NS/NAME or NAME */
     enum model_name_rule name_rule;
     bool is_namespaced;
@@ -160,6 +167,10 @@ struct model_kind {
 };
 
 const struct model_kind *model_kind_by_id(enum model_kind_id id);
+/*
+ * The built-in rows alone: for what works without a registry. Whoever serves, stores or follows
+ * objects asks the catalog (core/model/catalog.h), which knows the custom kinds too.
+ */
 /* NULL: not served. version receives the served row when not NULL. Never the stored row by luck:
  * exact group version. */
 const struct model_kind *model_kind_by_plural(struct ke_str group, struct ke_str version,
@@ -199,6 +210,18 @@ bool model_kind_has_field(const struct model_kind *kind, struct ke_str name);
 /* NULL: the kind has no such subresource. */
 const struct model_subresource *model_kind_subresource(const struct model_kind *kind,
                                                        struct ke_str name);
+/* The same in one version (NULL: the stored one): those of custom kinds may differ by version. */
+const struct model_subresource *model_version_subresource(const struct model_kind *kind,
+                                                          const struct model_version *version,
+                                                          struct ke_str name);
+/* PUT of the object in this version (NULL: the stored one) keeps status. */
+bool model_version_has_status(const struct model_kind *kind, const struct model_version *version);
+/* The served version of that name; NULL: none. */
+const struct model_version *model_kind_version(const struct model_kind *kind, struct ke_str group,
+                                               struct ke_str version);
+/* The rest of a registry key behind kind->prefix: NS/NAME or NAME. False: neither. */
+bool model_kind_split_key(const struct model_kind *kind, struct ke_str rest, struct ke_str *out_ns,
+                          struct ke_str *out_name);
 
 /*
  * In place, with apiVersion set; object is of kind and of version on entry (to_storage) or of the

@@ -4,7 +4,9 @@
 
 #include <inttypes.h>
 
+#include "core/base/json.h"
 #include "core/base/limits.h"
+#include "core/base/log.h"
 #include "core/base/mem.h"
 
 #define TRIM_PER_CHANGE 2 /* keeps up with any rate of changes, without a long pause */
@@ -38,6 +40,10 @@ struct registry_cache *registry_cache_new(const struct registry_cache_options *o
     cache->history.max_bytes = options->history_bytes;
     cache->history.max_age_ns = options->history_ms * KE_MS;
     cache->clock = options->clock != NULL ? options->clock : &ke_clock_system;
+    if (model_catalog_new(&cache->catalog, err) != KE_OK) {
+        registry_cache_free(cache);
+        return NULL;
+    }
     return cache;
 }
 
@@ -47,6 +53,7 @@ void registry_cache_free(struct registry_cache *cache)
         return;
     registry_history_deinit(&cache->history);
     registry_tree_clear(&cache->tree);
+    model_catalog_free(cache->catalog);
     (void)pthread_rwlock_destroy(&cache->lock);
     free(cache);
 }
@@ -68,6 +75,17 @@ static void unlock(struct registry_cache *cache)
 void registry_cache_load(struct registry_cache *cache, struct registry_object *object)
 {
     registry_object_unref(registry_tree_put(&cache->tree, object));
+}
+
+enum ke_code registry_cache_define(struct registry_cache *cache,
+                                   const struct registry_object *object, struct ke_err *err)
+{
+    if (object->kind->id != MODEL_CUSTOMRESOURCEDEFINITION)
+        return KE_OK;
+    ke_auto_json *json = registry_object_parse(object);
+    if (json == NULL)
+        return ke_fail(err, KE_NOMEM, "define %.*s", KE_STR_ARG(object->name));
+    return model_catalog_put(cache->catalog, json, err);
 }
 
 enum ke_code registry_cache_load_change(struct registry_cache *cache,
@@ -109,6 +127,23 @@ enum ke_code registry_cache_prepare(struct registry_cache *cache, size_t n, stru
     return is_done ? KE_OK : ke_fail(err, KE_NOMEM, "history of %zu changes", n);
 }
 
+/*
+ * Before the change can be seen, so that who has seen a definition established can use it. A
+ * definition that finds no memory or no room leaves things as they were: its objects go on by the
+ * definition before.
+ */
+static void follow_definitions(struct registry_cache *cache, const struct registry_change *change)
+{
+    struct ke_err err = KE_ERR_INIT;
+    if (change->object->kind->id != MODEL_CUSTOMRESOURCEDEFINITION)
+        return;
+    if (change->type == REGISTRY_DELETE)
+        model_catalog_remove(cache->catalog, change->object->name);
+    else if (registry_cache_define(cache, change->object, &err) != KE_OK)
+        ke_log(KE_LOG_ERROR, "registry.definition_not_served", KV_S("name", change->object->name),
+               KV_ERR(&err));
+}
+
 static void apply(struct registry_cache *cache, const struct registry_change *change,
                   int64_t now_ns)
 {
@@ -130,6 +165,8 @@ void registry_cache_publish(struct registry_cache *cache, const struct registry_
 {
     if (n == 0)
         return;
+    for (size_t i = 0; i < n; i++)
+        follow_definitions(cache, &changes[i]);
     int64_t now_ns = cache->clock->now_ns(cache->clock->ctx);
     int rc = pthread_rwlock_wrlock(&cache->lock);
     KE_ASSERT(rc == 0);
@@ -188,6 +225,11 @@ enum ke_code registry_cache_check_reach(const struct registry_cache *cache, stru
                        after, floor);
     }
     return KE_OK;
+}
+
+struct model_catalog *registry_catalog(struct registry *registry)
+{
+    return registry->cache->catalog;
 }
 
 /* ---- reads ----------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "core/base/clock.h"
+#include "core/model/catalog.h"
 #include "core/registry/history.h"
 #include "core/registry/tree.h"
 
@@ -18,6 +19,7 @@ struct registry_cache {
     pthread_rwlock_t lock; /* guards tree and history; the writer thread reads both without */
     struct registry_tree tree;
     struct registry_history history;
+    struct model_catalog *catalog; /* follows the CustomResourceDefinitions among the objects */
     _Atomic(int64_t) revision;
     int64_t restart_revision; /* kinds that are not durable have no history before it */
     const struct ke_clock *clock;
@@ -37,6 +39,14 @@ KE_AUTO_DEFINE(registry_cache)
 
 /* ---- filling it at start, before anyone reads ---- */
 void registry_cache_load(struct registry_cache *cache, struct registry_object *object); /* given */
+/*
+ * Object is stored: a CustomResourceDefinition is served from now on. Call it for all of them
+ * before their objects are loaded: keys are recognised by the catalog. Errors: KE_NOMEM, KE_LIMIT,
+ * KE_MALFORMED.
+ */
+enum ke_code registry_cache_define(struct registry_cache *cache,
+                                   const struct registry_object *object,
+                                   struct ke_err *err) KE_MUST_CHECK;
 /* In revision order; references given, also on failure. Errors: KE_NOMEM. */
 enum ke_code registry_cache_load_change(struct registry_cache *cache,
                                         struct registry_change *change,

@@ -14,7 +14,7 @@
 
 #define SLOT_LEN   21 /* two quotes and the 19 digits of INT64_MAX */
 #define SLOT_LABEL "\"metadata\":{\"resourceVersion\":"
-#define HEAD_BYTES 256
+#define HEAD_BYTES 512 /* kind, group and version of any length that is allowed */
 
 /* Strings and pairs of a block: measured in a first run with memory == NULL, copied in a second. */
 struct packer {

@@ -17,6 +17,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/model/catalog.h"
 #include "core/registry/object.h"
 
 #define REGISTRY_ANY    ((int64_t)-1) /* no expectation */
@@ -122,6 +123,8 @@ int64_t registry_revision(struct registry *registry);        /* of the last chan
 int64_t registry_oldest_revision(struct registry *registry); /* history holds all after this */
 /* Once, before the first commit. */
 void registry_set_observer(struct registry *registry, registry_observer_fn *fn, void *ctx);
+/* All kinds whose objects it knows, the custom ones among its objects included. Borrowed. */
+struct model_catalog *registry_catalog(struct registry *registry);
 /* KE_OK, or why writes fail now (disk full, ...). */
 enum ke_code registry_health(struct registry *registry, struct ke_err *err);
 uint64_t registry_bytes_written(struct registry *registry);

@@ -41,6 +41,7 @@ enum ke_code resource_store_new(struct watch_hub *hub, const struct resource_opt
 void resource_store_free(struct resource_store *store);
 KE_AUTO_DEFINE(resource_store)
 struct watch_hub *resource_store_hub(struct resource_store *store);
+struct model_catalog *resource_store_catalog(struct resource_store *store); /* borrowed */
 
 enum resource_verb {
     RESOURCE_CREATE,

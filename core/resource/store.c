@@ -38,6 +38,11 @@ struct watch_hub *resource_store_hub(struct resource_store *store)
     return store->hub;
 }
 
+struct model_catalog *resource_store_catalog(struct resource_store *store)
+{
+    return registry_catalog(store->registry);
+}
+
 enum ke_code resource_get(struct resource_store *store, const struct model_kind *kind,
                           struct ke_str ns, struct ke_str name, struct registry_object **out,
                           struct ke_err *err)

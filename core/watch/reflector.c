@@ -18,11 +18,13 @@
 #include "core/base/mem.h"
 
 #define EVENTS_A_TURN 256
+#define ALL_KEYS      "/registry/"
 #define RETRY_NS      (100 * KE_MS)
 
 struct reflected_kind {
-    const struct model_kind *kind;
-    struct ke_map *objects; /* by registry key; each holding a reference */
+    enum model_kind_id id;
+    const struct model_kind *kind; /* NULL: all custom kinds */
+    struct ke_map *objects;        /* by registry key; each holding a reference */
 };
 
 struct watch_reflector {
@@ -36,6 +38,7 @@ struct watch_reflector {
     int wake_fd;
     bool is_synced;
     int64_t revision; /* everything up to it was delivered */
+    bool has_custom;  /* then it follows all keys: those of kinds to come are not known yet */
     size_t n_kinds;
     struct reflected_kind kinds[];
 };
@@ -53,7 +56,7 @@ static const struct reflected_kind *find_kind(const struct watch_reflector *refl
                                               enum model_kind_id id)
 {
     for (size_t i = 0; i < reflector->n_kinds; i++) {
-        if (reflector->kinds[i].kind->id == id)
+        if (reflector->kinds[i].id == id)
             return &reflector->kinds[i];
     }
     return NULL;
@@ -121,12 +124,15 @@ static void sweep(struct watch_reflector *reflector, struct ke_map *objects,
     }
 }
 
-static enum ke_code merge_list(struct watch_reflector *reflector, struct ke_map *objects,
+static enum ke_code merge_list(struct watch_reflector *reflector, const struct reflected_kind *kind,
                                const struct registry_list *list, struct ke_err *err)
 {
+    struct ke_map *objects = kind->objects;
     sweep(reflector, objects, list);
     for (size_t i = 0; i < list->n_objects; i++) {
         struct registry_object *object = list->objects[i];
+        if (object->kind->id != kind->id)
+            continue;
         const struct registry_object *old = ke_map_get(objects, object->key);
         if (old != NULL && old->revision == object->revision)
             continue;
@@ -139,6 +145,9 @@ static enum ke_code merge_list(struct watch_reflector *reflector, struct ke_map 
 static enum ke_code open_stream(struct watch_reflector *reflector, int64_t revision,
                                 struct ke_err *err)
 {
+    if (reflector->has_custom)
+        return watch_stream_open(reflector->hub, KE_STR(ALL_KEYS), revision, wake, reflector,
+                                 &reflector->stream, err);
     struct ke_str *prefixes = ke_alloc_n(reflector->n_kinds, sizeof(*prefixes));
     if (prefixes == NULL)
         return ke_fail(err, KE_NOMEM, "reflector");
@@ -162,11 +171,11 @@ static enum ke_code list_all(struct watch_reflector *reflector, struct ke_err *e
     for (size_t i = 0; i < reflector->n_kinds; i++) {
         struct reflected_kind *kind = &reflector->kinds[i];
         struct registry_list list;
-        if (registry_list(registry, ke_str_c(kind->kind->prefix), revision, KE_STR(""), 0, &list,
-                          err) != KE_OK)
+        const char *prefix = kind->kind != NULL ? kind->kind->prefix : ALL_KEYS;
+        if (registry_list(registry, ke_str_c(prefix), revision, KE_STR(""), 0, &list, err) != KE_OK)
             return err->code;
         revision = list.revision;
-        enum ke_code rc = merge_list(reflector, kind->objects, &list, err);
+        enum ke_code rc = merge_list(reflector, kind, &list, err);
         registry_list_free(&list);
         if (rc != KE_OK)
             return rc;
@@ -290,8 +299,11 @@ watch_reflector_new(struct watch_hub *hub, struct ke_loop *loop, const enum mode
     reflector->ctx = ctx;
     reflector->wake_fd = -1;
     reflector->n_kinds = n_kinds;
-    for (size_t i = 0; i < n_kinds; i++)
-        reflector->kinds[i].kind = model_kind_by_id(kinds[i]);
+    for (size_t i = 0; i < n_kinds; i++) {
+        reflector->kinds[i].id = kinds[i];
+        reflector->kinds[i].kind = kinds[i] != MODEL_CUSTOM ? model_kind_by_id(kinds[i]) : NULL;
+        reflector->has_custom = reflector->has_custom || kinds[i] == MODEL_CUSTOM;
+    }
     if (set_up(reflector, err) != KE_OK) {
         watch_reflector_free(reflector);
         return err->code;
@@ -340,17 +352,39 @@ int64_t watch_reflector_revision(const struct watch_reflector *reflector)
                                      : reflector->revision;
 }
 
+const struct registry_object *watch_reflector_find(const struct watch_reflector *reflector,
+                                                   const struct model_kind *kind, struct ke_str ns,
+                                                   struct ke_str name)
+{
+    const struct reflected_kind *reflected = find_kind(reflector, kind->id);
+    char text[LIMIT_KEY_BYTES];
+    struct ke_buf key = KE_BUF_FIXED(text, sizeof(text));
+    if (reflected == NULL || name.len == 0)
+        return NULL;
+    model_kind_key(kind, ns, name, &key);
+    return key.failed == KE_OK ? ke_map_get(reflected->objects, ke_buf_str(&key)) : NULL;
+}
+
 const struct registry_object *watch_reflector_get(const struct watch_reflector *reflector,
                                                   enum model_kind_id kind, struct ke_str ns,
                                                   struct ke_str name)
 {
     const struct reflected_kind *reflected = find_kind(reflector, kind);
-    char text[LIMIT_KEY_BYTES];
-    struct ke_buf key = KE_BUF_FIXED(text, sizeof(text));
-    if (reflected == NULL || name.len == 0)
+    if (reflected == NULL || reflected->kind == NULL)
         return NULL;
-    model_kind_key(reflected->kind, ns, name, &key);
-    return key.failed == KE_OK ? ke_map_get(reflected->objects, ke_buf_str(&key)) : NULL;
+    return watch_reflector_find(reflector, reflected->kind, ns, name);
+}
+
+const struct registry_object *watch_reflector_find_key(const struct watch_reflector *reflector,
+                                                       struct ke_str key)
+{
+    const struct registry_object *found = NULL;
+    for (size_t i = 0; found == NULL && i < reflector->n_kinds; i++) {
+        const struct model_kind *kind = reflector->kinds[i].kind;
+        if (kind == NULL || ke_str_has_prefix(key, ke_str_c(kind->prefix)))
+            found = ke_map_get(reflector->kinds[i].objects, key);
+    }
+    return found;
 }
 
 const struct registry_object *watch_reflector_next(const struct watch_reflector *reflector,

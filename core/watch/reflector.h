@@ -21,7 +21,8 @@ struct watch_handler {
                                                       revision was delivered; may be NULL */
 };
 
-/* Runs on loop's thread; all calls from there. handler and ctx borrowed. */
+/* MODEL_CUSTOM among kinds stands for all custom kinds, also those that are yet to come.
+ * Runs on loop's thread; all calls from there. handler and ctx borrowed. */
 enum ke_code watch_reflector_new(struct watch_hub *hub, struct ke_loop *loop,
                                  const enum model_kind_id *kinds, size_t n_kinds,
                                  const struct watch_handler *handler, void *ctx,
@@ -36,7 +37,14 @@ int64_t watch_reflector_revision(const struct watch_reflector *reflector);
 const struct registry_object *watch_reflector_get(const struct watch_reflector *reflector,
                                                   enum model_kind_id kind, struct ke_str ns,
                                                   struct ke_str name);
-/* Walks the objects of a kind in no order: *pos from 0. NULL at the end. */
+/* The same for any kind, custom ones included. */
+const struct registry_object *watch_reflector_find(const struct watch_reflector *reflector,
+                                                   const struct model_kind *kind, struct ke_str ns,
+                                                   struct ke_str name);
+/* By registry key, whatever the kind. */
+const struct registry_object *watch_reflector_find_key(const struct watch_reflector *reflector,
+                                                       struct ke_str key);
+/* MODEL_CUSTOM: of all custom kinds. Walks the objects of a kind in no order: *pos from 0. NULL at the end. */
 const struct registry_object *watch_reflector_next(const struct watch_reflector *reflector,
                                                    enum model_kind_id kind, size_t *pos);
 

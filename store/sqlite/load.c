@@ -30,7 +30,7 @@ static enum ke_code load_text(const struct loader *loader, struct ke_str key, st
 {
     struct ke_str ns;
     struct ke_str name;
-    const struct model_kind *kind = model_kind_by_key(key, &ns, &name);
+    const struct model_kind *kind = model_catalog_by_key(loader->cache->catalog, key, &ns, &name);
     KE_ASSERT(kind != NULL);
     struct registry_object *object = NULL;
     enum ke_code rc = registry_object_load(kind, text, revision, &object, err);
@@ -52,7 +52,7 @@ static bool is_known(struct loader *loader, struct ke_str key)
 {
     struct ke_str ns;
     struct ke_str name;
-    if (model_kind_by_key(key, &ns, &name) != NULL && name.len > 0)
+    if (model_catalog_by_key(loader->cache->catalog, key, &ns, &name) != NULL && name.len > 0)
         return true;
     loader->n_unknown++;
     return false;
@@ -194,9 +194,29 @@ static void loader_deinit(struct loader *loader)
     free(loader->changes);
 }
 
+/* Definitions before their objects, whose keys are only known by them. */
+static enum ke_code on_definition(void *ctx, const struct sqlite_db_row *row, struct ke_err *err)
+{
+    struct loader *loader = ctx;
+    struct ke_str prefix = ke_str_c(model_kind_by_id(MODEL_CUSTOMRESOURCEDEFINITION)->prefix);
+    if (!ke_str_has_prefix(row->key, prefix))
+        return KE_OK;
+    ke_auto_object *object = NULL;
+    enum ke_code rc = load_text(loader, row->key, row->value, row->revision, &object, err);
+    if (rc != KE_OK)
+        return rc;
+    struct ke_err why = KE_ERR_INIT;
+    if (registry_cache_define(loader->cache, object, &why) != KE_OK)
+        ke_log(KE_LOG_ERROR, "store.definition_not_served", KV_S("name", object->name),
+               KV_ERR(&why));
+    return KE_OK;
+}
+
 static enum ke_code load(struct loader *loader, int64_t *out_floor, struct ke_err *err)
 {
-    enum ke_code rc = sqlite_db_each_object(loader->db, on_object, loader, err);
+    enum ke_code rc = sqlite_db_each_object(loader->db, on_definition, loader, err);
+    if (rc == KE_OK)
+        rc = sqlite_db_each_object(loader->db, on_object, loader, err);
     if (rc == KE_OK)
         rc = sqlite_db_each_event(loader->db, on_event, loader, err);
     if (rc != KE_OK)

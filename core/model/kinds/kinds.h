@@ -14,6 +14,7 @@
 
 extern const struct model_kind model_kind_componentstatus;
 extern const struct model_kind model_kind_configmap;
+extern const struct model_kind model_kind_customresourcedefinition;
 extern const struct model_kind model_kind_deployment;
 extern const struct model_kind model_kind_endpoints;
 extern const struct model_kind model_kind_endpointslice;
