@@ -7,6 +7,7 @@
 #define LIMIT_LOG_LINE_BYTES 4096
 #define LIMIT_JSON_DEPTH     256
 #define LIMIT_FILE_BYTES     (64U << 20)
+#define LIMIT_MANIFEST_DEPTH 16 /* folders below the manifests directory */
 
 /* registry and API */
 #define LIMIT_OBJECT_BYTES         (1536U << 10) /* as etcd's request limit */

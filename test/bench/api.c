@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests a second that an agent's API answers: bench_api TARGET PKI-DIR PREFIX MS. Durable
- * creates of 1 KB ConfigMaps, gets of one, lists of 500, each by 1, 16 and 64 connections for MS
- * milliseconds. Figures are named PREFIX_create_64 and so on. The namespace "bench" must be there.
+ * creates of 1 KB ConfigMaps, updates of them, gets of one, lists of 500, each by 1, 16 and 64
+ * connections for MS milliseconds. Figures are named PREFIX_create_64 and so on. The namespace "bench" must be there.
  * One thread.
  */
 #include <stdio.h>
@@ -38,6 +38,24 @@ static void ask_create(void *ctx, struct bench_conn *conn, size_t i)
     bench_configmap_print(name, &api->body);
     struct bench_request request = { .method = "POST",
                                      .path = CONFIGMAPS,
+                                     .content_type = "application/json",
+                                     .body = ke_buf_str(&api->body) };
+    bench_conn_request(conn, &request);
+}
+
+/* Every update changes the object: a label says which it was. */
+static void ask_update(void *ctx, struct bench_conn *conn, size_t i)
+{
+    struct api *api = ctx;
+    char name[NAME_BYTES];
+    char path[sizeof(CONFIGMAPS) + NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "%s-%d-present-%zu", api->prefix, (int)getpid(),
+                   i * 7919 % N_PRESENT);
+    (void)snprintf(path, sizeof(path), CONFIGMAPS "/%s", name);
+    ke_buf_clear(&api->body);
+    bench_configmap_print_labelled(name, i, &api->body);
+    struct bench_request request = { .method = "PUT",
+                                     .path = path,
                                      .content_type = "application/json",
                                      .body = ke_buf_str(&api->body) };
     bench_conn_request(conn, &request);
@@ -93,6 +111,7 @@ int main(int argc, char **argv)
         void (*ask)(void *ctx, struct bench_conn *conn, size_t i);
         unsigned status;
     } verbs[] = { { "create", ask_create, STATUS_MADE },
+                  { "update", ask_update, STATUS_OK },
                   { "get", ask_get, STATUS_OK },
                   { "list", ask_list, STATUS_OK } };
     static const size_t n_conns[] = { 1, 16, 64 };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The API: durable creates, gets and lists a second by 1, 16 and 64 connections over the local socket and TLS, idle
+# The API: durable creates, updates, gets and lists a second by 1, 16 and 64 connections over the local socket and TLS, idle
 # watches, and one event to all of them; the same of etcd, on the same disk, over a local socket and its own protocol.
 # Over TLS kedge is held against etcd without it.
 # shellcheck disable=SC2154 # lib.sh says what is set
@@ -20,28 +20,6 @@ agent_fresh() { # DATA-DIR: an agent with the namespace and nothing more
 }
 
 target_of() { if [ "$1" = tls ]; then say "tls:$NODE_IP:6443"; else say "unix:$agent_socket"; fi; }
-
-etcd_start() {
-    local i
-    mkdir -p "$scratch/etcd"
-    rm -f "$scratch/etcd/localhost:2379"
-    # Its socket is made in the working directory.
-    (cd "$scratch/etcd" && exec "${in_node[@]}" etcd --data-dir "$disk/etcd-$1" --listen-client-urls unix://localhost:2379 \
-        --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 \
-        --initial-advertise-peer-urls http://127.0.0.1:2380 --initial-cluster default=http://127.0.0.1:2380 \
-        --logger zap --log-level error >"$scratch/etcd.log" 2>&1) &
-    etcd_pid=$!
-    pids+=("$etcd_pid")
-    for ((i = 0; i < 200; i++)); do
-        curl -s --unix-socket "$scratch/etcd/localhost:2379" http://etcd/health 2>/dev/null | grep -q true && return
-        sleep 0.1
-    done
-    die 'etcd did not start'
-}
-
-has_etcd=false
-if command -v etcd >/dev/null; then has_etcd=true; fi
-etcd=unix:$scratch/etcd/localhost:2379
 
 # Both servers run; rounds alternate between them, so that what else the machine does meets all alike.
 agent_fresh "$disk/api"
@@ -69,7 +47,7 @@ for n in $n_watches; do
     fi
 done
 
-for verb in create get list; do
+for verb in create update get list; do
     for by in unix tls; do
         for n in 1 16 64; do
             what="${verb}s, $n clients, $by"

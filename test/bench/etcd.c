@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The peer of bench_api: bench_etcd TARGET MS. Puts of 1 KB, gets of one key (linearizable, as an
+ * The peer of bench_api: bench_etcd TARGET MS. Puts of 1 KB under new keys and
+ * under old ones, gets of one key (linearizable, as an
  * apiserver asks) and ranges of 500, each by 1, 16 and 64 connections. One thread.
  */
 #include "test/bench/support/etcd.h"
@@ -30,26 +31,39 @@ static void open_conn(void *ctx, struct bench_conn *conn)
     etcd_open(&etcd->client, conn);
 }
 
+static void put(struct etcd *etcd, struct bench_conn *conn, struct ke_str key)
+{
+    char value[VALUE_BYTES];
+    memset(value, 'x', sizeof(value));
+    ke_buf_clear(&etcd->client.message);
+    etcd_add_bytes(&etcd->client.message, 1, key);
+    etcd_add_bytes(&etcd->client.message, 2, ke_str_of(value, sizeof(value)));
+    etcd_call(&etcd->client, conn, KE_STR("/etcdserverpb.KV/Put"), true);
+}
+
 static void ask_put(void *ctx, struct bench_conn *conn, size_t i)
 {
     struct etcd *etcd = ctx;
     char key[NAME_BYTES];
-    char value[VALUE_BYTES];
     int len = snprintf(key, sizeof(key), "/registry/configmaps/bench/%d-%s-%zu", (int)getpid(),
                        etcd->what, i);
-    memset(value, 'x', sizeof(value));
-    ke_buf_clear(&etcd->client.message);
-    etcd_add_bytes(&etcd->client.message, 1, ke_str_of(key, (size_t)len));
-    etcd_add_bytes(&etcd->client.message, 2, ke_str_of(value, sizeof(value)));
-    etcd_call(&etcd->client, conn, KE_STR("/etcdserverpb.KV/Put"), true);
+    put(etcd, conn, ke_str_of(key, (size_t)len));
+}
+
+static void ask_update(void *ctx, struct bench_conn *conn, size_t i)
+{
+    char key[NAME_BYTES];
+    int len = snprintf(key, sizeof(key), "/registry/configmaps/bench/%d-present-%zu", (int)getpid(),
+                       i * 7919 % N_PRESENT);
+    put(ctx, conn, ke_str_of(key, (size_t)len));
 }
 
 static void ask_get(void *ctx, struct bench_conn *conn, size_t i)
 {
     struct etcd *etcd = ctx;
     char key[NAME_BYTES];
-    int len =
-        snprintf(key, sizeof(key), "/registry/configmaps/bench/present-%zu", i * 7919 % N_PRESENT);
+    int len = snprintf(key, sizeof(key), "/registry/configmaps/bench/%d-present-%zu", (int)getpid(),
+                       i * 7919 % N_PRESENT);
     ke_buf_clear(&etcd->client.message);
     etcd_add_bytes(&etcd->client.message, 1, ke_str_of(key, (size_t)len));
     etcd_call(&etcd->client, conn, KE_STR("/etcdserverpb.KV/Range"), true);
@@ -82,7 +96,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *what;
         void (*ask)(void *ctx, struct bench_conn *conn, size_t i);
-    } verbs[] = { { "create", ask_put }, { "get", ask_get }, { "list", ask_list } };
+    } verbs[] = {
+        { "create", ask_put }, { "update", ask_update }, { "get", ask_get }, { "list", ask_list }
+    };
     static const size_t n_conns[] = { 1, 16, 64 };
     static struct etcd etcd;
     if (argc != 3)

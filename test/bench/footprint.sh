@@ -9,14 +9,13 @@ begin
 idle_s=${KEDGE_BENCH_IDLE_S:-60}
 ticks=$(getconf CLK_TCK)
 
-rss_mb() { awk '/^VmRSS:/ { printf "%.2f", $2 / 1024 }' "/proc/$agent_pid/status"; }
 cpu_ticks() { sed 's/^.*) //' "/proc/$agent_pid/stat" | awk '{ print $12 + $13 }'; }
 written() { awk '/^write_bytes:/ { print $2 }' "/proc/$agent_pid/io"; }
 
 measure_idle() { # WITH MB
     local cpu bytes
     run sleep 10 # what the last writes set off
-    row "resident memory, $1" "$(rss_mb)" MB '' '' "<= $2"
+    row "resident memory, $1" "$(rss_mb "$agent_pid")" MB '' '' "<= $2"
     cpu=$(cpu_ticks)
     bytes=$(written)
     run sleep "$idle_s"
@@ -30,7 +29,7 @@ strip -o "$scratch/kedge" "$kedge"
 row 'program, without symbols' "$(stat -c %s "$scratch/kedge" | awk '{ print $1 / 1048576 }')" MB '' '' '<= 5'
 
 agent_start "$disk/data"
-row 'resident memory, just ready' "$(rss_mb)" MB
+row 'resident memory, just ready' "$(rss_mb "$agent_pid")" MB
 measure "$tool/bench_fill" "unix:$agent_socket" 0 10 || die 'could not fill'
 measure_idle '50 objects' 16
 measure "$tool/bench_fill" "unix:$agent_socket" 10 10000 || die 'could not fill'
@@ -38,5 +37,5 @@ measure_idle '10,000 services x 3' 120
 agent_stop
 agent_start "$disk/data"
 run sleep 5
-row 'resident memory, 10,000 services x 3, started again' "$(rss_mb)" MB '' '' '<= 120'
+row 'resident memory, 10,000 services x 3, started again' "$(rss_mb "$agent_pid")" MB '' '' '<= 120'
 end

@@ -134,6 +134,34 @@ agent_stop() {
     pids=()
 }
 
+# ---- etcd, the peer of the API --------------------------------------------------------------------------------------
+
+has_etcd=false
+if command -v etcd >/dev/null; then has_etcd=true; fi
+
+# Its data lie in $disk/etcd-NAME; $etcd is the target of benches, $etcd_pid its process.
+etcd_start() { # NAME
+    local i
+    etcd=unix:$scratch/etcd/localhost:2379
+    mkdir -p "$scratch/etcd"
+    rm -f "$scratch/etcd/localhost:2379"
+    # Its socket is made in the working directory.
+    (cd "$scratch/etcd" && exec "${in_node[@]}" etcd --data-dir "$disk/etcd-$1" --listen-client-urls unix://localhost:2379 \
+        --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 \
+        --initial-advertise-peer-urls http://127.0.0.1:2380 --initial-cluster default=http://127.0.0.1:2380 \
+        --logger zap --log-level error >"$scratch/etcd.log" 2>&1) &
+    etcd_pid=$!
+    pids+=("$etcd_pid")
+    for ((i = 0; i < 200; i++)); do
+        curl -s --unix-socket "$scratch/etcd/localhost:2379" http://etcd/health 2>/dev/null | grep -q true && return
+        sleep 0.1
+    done
+    die 'etcd did not start'
+}
+
+# Resident memory of a process, MB.
+rss_mb() { awk '/^VmRSS:/ { printf "%.2f", $2 / 1024 }' "/proc/$1/status"; }
+
 # ---- figures --------------------------------------------------------------------------------------------------------
 
 # Lines "name value unit" of the C programs are kept in $scratch/figures and shown.

@@ -67,13 +67,18 @@ void bench_slice_print(unsigned number, unsigned variant, struct ke_buf *out)
 
 void bench_configmap_print(const char *name, struct ke_buf *out)
 {
+    bench_configmap_print_labelled(name, 0, out);
+}
+
+void bench_configmap_print_labelled(const char *name, size_t number, struct ke_buf *out)
+{
     char value[VALUE_BYTES];
     memset(value, 'x', sizeof(value));
     ke_buf_addf(out,
                 "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\","
-                "\"namespace\":\"" BENCH_NAMESPACE "\",\"labels\":{\"app\":\"bench\"}},"
+                "\"namespace\":\"" BENCH_NAMESPACE "\",\"labels\":{\"app\":\"bench-%zu\"}},"
                 "\"data\":{\"value\":\"%.*s\"}}",
-                name, VALUE_BYTES, value);
+                name, number, VALUE_BYTES, value);
 }
 
 void bench_ingress_print(unsigned number, const char *service, struct ke_buf *out)

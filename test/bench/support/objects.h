@@ -17,6 +17,8 @@ void bench_slice_print(unsigned number, unsigned variant, struct ke_buf *out);
 void bench_slice_last_ip(unsigned number, unsigned variant, unsigned char out[4]);
 /* ConfigMap of about one kilobyte. */
 void bench_configmap_print(const char *name, struct ke_buf *out);
+/* The same with a label that says number. */
+void bench_configmap_print_labelled(const char *name, size_t number, struct ke_buf *out);
 /* Ingress ing-N: all of host-N.example to a port of a service. */
 void bench_ingress_print(unsigned number, const char *service, struct ke_buf *out);
 
