@@ -65,15 +65,41 @@ struct ke_str ke_json_path_str(const cJSON *object, const char *path)
     return ke_json_value_str(ke_json_path(object, path));
 }
 
+bool ke_json_value_i64(const cJSON *value, int64_t *out)
+{
+    if (!cJSON_IsNumber(value))
+        return false;
+    if (value->valuestring != NULL)
+        return ke_str_to_i64(ke_str_c(value->valuestring), out);
+    double d = value->valuedouble;
+    if (!(d >= -0x1p63 && d < 0x1p63) || trunc(d) != d)
+        return false;
+    *out = (int64_t)d;
+    return true;
+}
+
+cJSON *ke_json_new_i64(int64_t number)
+{
+    cJSON *value = cJSON_CreateNumber((double)number);
+    if (value == NULL || (number >= -JSON_EXACT_MAX && number <= JSON_EXACT_MAX))
+        return value;
+    char text[24];
+    struct ke_buf out = KE_BUF_FIXED(text, sizeof(text) - 1);
+    ke_buf_add_i64(&out, number);
+    value->valuestring = cJSON_malloc(out.len + 1);
+    if (value->valuestring == NULL) {
+        cJSON_Delete(value);
+        return NULL;
+    }
+    memcpy(value->valuestring, text, out.len);
+    value->valuestring[out.len] = '\0';
+    return value;
+}
+
 int64_t ke_json_i64(const cJSON *object, const char *name, int64_t if_absent)
 {
-    const cJSON *value = ke_json_get(object, name);
-    if (!cJSON_IsNumber(value))
-        return if_absent;
-    double d = value->valuedouble;
-    if (!(d >= -9223372036854775808.0 && d < 9223372036854775808.0) || trunc(d) != d)
-        return if_absent;
-    return (int64_t)d;
+    int64_t number = if_absent;
+    return ke_json_value_i64(ke_json_get(object, name), &number) ? number : if_absent;
 }
 
 bool ke_json_bool(const cJSON *object, const char *name, bool if_absent)
@@ -233,6 +259,15 @@ static bool objects_equal(const cJSON *a, const cJSON *b)
     return true;
 }
 
+static bool numbers_equal(const cJSON *a, const cJSON *b)
+{
+    int64_t x = 0;
+    int64_t y = 0;
+    if (ke_json_value_i64(a, &x) && ke_json_value_i64(b, &y))
+        return x == y;
+    return !(a->valuedouble < b->valuedouble) && !(a->valuedouble > b->valuedouble);
+}
+
 bool ke_json_equal(const cJSON *a, const cJSON *b)
 {
     if (a == NULL || b == NULL)
@@ -245,7 +280,7 @@ bool ke_json_equal(const cJSON *a, const cJSON *b)
     case cJSON_Array:
         return arrays_equal(a, b);
     case cJSON_Number:
-        return !(a->valuedouble < b->valuedouble) && !(a->valuedouble > b->valuedouble);
+        return numbers_equal(a, b);
     case cJSON_String:
     case cJSON_Raw:
         return strcmp(a->valuestring, b->valuestring) == 0;

@@ -5,6 +5,9 @@
  * JSON access on top of cJSON: one strict parser entry (UTF-8, depth, size and duplicate keys
  * checked), lookups that are case-sensitive and typed, and printing into a ke_buf. Absent and of
  * the wrong type read alike here: validation has reported wrong types before anyone acts.
+ *
+ * A number is a double, as in cJSON; an integer of 64 bits that no double is exactly has its digits
+ * in valuestring too (cJSON copies and frees that), so that it reads, compares and prints exactly.
  */
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -35,6 +38,9 @@ const cJSON *ke_json_path(const cJSON *object, const char *path);
 struct ke_str ke_json_str(const cJSON *object, const char *name); /* {NULL,0}: absent */
 struct ke_str ke_json_path_str(const cJSON *object, const char *path);
 struct ke_str ke_json_value_str(const cJSON *value);
+/* The value is an integer of 64 bits: exactly which. */
+bool ke_json_value_i64(const cJSON *value, int64_t *out);
+cJSON *ke_json_new_i64(int64_t number); /* returned; NULL: out of memory */
 int64_t ke_json_i64(const cJSON *object, const char *name, int64_t if_absent);
 bool ke_json_bool(const cJSON *object, const char *name, bool if_absent);
 /* Replaces or adds; value is given, also on failure. */

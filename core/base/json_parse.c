@@ -268,11 +268,16 @@ static bool parse_number(struct json_parser *p, cJSON **out)
         return false;
     struct ke_str text = ke_str_sub(p->text, from, p->at - from);
     double d = 0;
-    int64_t small = 0;
-    if (is_integer && text.len <= 15 && ke_str_to_i64(text, &small))
-        d = (double)small;
-    else if (!convert_number(p, text, &d))
+    int64_t whole = 0;
+    if (is_integer && text.len <= 20 && ke_str_to_i64(text, &whole)) {
+        if (whole > JSON_EXACT_MAX || whole < -JSON_EXACT_MAX) {
+            *out = ke_json_new_i64(whole);
+            return *out != NULL || fail_nomem(p);
+        }
+        d = (double)whole;
+    } else if (!convert_number(p, text, &d)) {
         return false;
+    }
     cJSON *node = node_new(cJSON_Number);
     if (node == NULL)
         return fail_nomem(p);

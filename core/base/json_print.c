@@ -84,7 +84,10 @@ static void print_value(struct json_printer *p, const cJSON *value)
         ke_buf_add_json_str(p->out, ke_str_c(value->valuestring));
         break;
     case cJSON_Number:
-        print_number(value->valuedouble, p->out);
+        if (value->valuestring != NULL)
+            ke_buf_add_c(p->out, value->valuestring);
+        else
+            print_number(value->valuedouble, p->out);
         break;
     case cJSON_True:
         ke_buf_add_c(p->out, "true");

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CORE_BASE_JSON_SORT_H
 #define CORE_BASE_JSON_SORT_H
-/* Private to core/base: the members of an object by name, for work that must not be quadratic. */
+/* Shared by the files on JSON: the members of an object by name, for work that must not be
+ * quadratic; and where integers stop being doubles. */
 #include <cjson/cJSON.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* Integers up to this, and from its negative, are doubles without loss. */
+#define JSON_EXACT_MAX (INT64_C(1) << 53)
 
 struct json_member {
     cJSON *node;

@@ -27,6 +27,9 @@
 #define LIMIT_PROTOBUF_NODES       400000      /* JSON values that one body may become */
 #define LIMIT_PROTOBUF_MAP         10000       /* entries of one map */
 #define LIMIT_PROTOBUF_STEPS       (60U << 20) /* entries walked over, all maps: one full one */
+#define LIMIT_YAML_NODES           400000      /* JSON values that one text may become */
+#define LIMIT_YAML_ANCHORS         1000
+#define LIMIT_YAML_ALIASED_BYTES   (16U << 20) /* that aliases and merges may copy */
 #define LIMIT_PATCH_STEPS          (20U << 20) /* members and elements that a patch walks over */
 #define LIMIT_PATCH_LIST           4096        /* directives in a list, names in one */
 #define LIMIT_LABEL_SELECTOR_BYTES 16384

@@ -3,7 +3,6 @@
  * Single values of an object: does the JSON type fit, and is the text what it must be? Words are
  * those of Go's encoding/json as clients see them. Pure; any thread.
  */
-#include <math.h>
 
 #include "core/base/clock.h"
 #include "core/base/json.h"
@@ -126,11 +125,9 @@ static enum ke_code check_integer(const struct normaliser *n, const struct norma
 {
     if (!cJSON_IsNumber(value))
         return normalise_fail_type(n, slot, value, type);
-    double number = value->valuedouble;
-    /* 2^63 is the first double that is no int64. */
-    bool fits =
-        is_32 ? number >= INT32_MIN && number <= INT32_MAX : number >= -0x1p63 && number < 0x1p63;
-    if (fits && floor(number) == number)
+    int64_t number = 0;
+    if (ke_json_value_i64(value, &number) &&
+        (!is_32 || (number >= INT32_MIN && number <= INT32_MAX)))
         return KE_OK;
     char memory[VALUE_MAX_BYTES];
     struct ke_buf text = KE_BUF_FIXED(memory, sizeof(memory) - 1);

@@ -277,10 +277,12 @@ static enum ke_code make_scalar(const struct protobuf_decoder *d, const struct m
         *out = cJSON_CreateBool(bits != 0);
         return check_made(d, *out);
     }
+    if (field->kind == MODEL_FIELD_INT64) {
+        *out = ke_json_new_i64((int64_t)bits);
+        return check_made(d, *out);
+    }
     if (field->kind == MODEL_FIELD_INT32)
         number = (double)(int32_t)bits;
-    else if (field->kind == MODEL_FIELD_INT64)
-        number = (double)(int64_t)bits;
     else
         memcpy(&number, &bits, sizeof(number));
     if (!isfinite(number))

@@ -80,6 +80,28 @@ static void numbers_have_no_exponent_while_they_are_integers(void **state)
     assert_int_equal(ke_json_get(value, "b")->valueint, -5);
 }
 
+static void integers_of_64_bits_keep_their_digits(void **state)
+{
+    (void)state;
+    struct ke_err err;
+    assert_round_trip("[9007199254740993,-9223372036854775808,9223372036854775807]",
+                      "[9007199254740993,-9223372036854775808,9223372036854775807]");
+    assert_round_trip("9223372036854775808", "9223372036854775808"); /* a double, and no int64 */
+    assert_round_trip("18446744073709551615", "18446744073709551616");
+    ke_auto_json *value =
+        parse("{\"a\":9007199254740993,\"b\":9007199254740992,\"c\":9007199254740993}");
+    assert_true(ke_json_i64(value, "a", 0) == 9007199254740993);
+    assert_false(ke_json_equal(ke_json_get(value, "a"), ke_json_get(value, "b")));
+    assert_true(ke_json_equal(ke_json_get(value, "a"), ke_json_get(value, "c")));
+    ke_auto_json *copy = cJSON_Duplicate(value, true);
+    assert_true(ke_json_equal(value, copy));
+    ke_auto_json *made = ke_json_new_i64(INT64_MIN);
+    ke_auto_buf printed = KE_BUF_INIT(100);
+    ke_json_print(made, &printed);
+    assert_int_equal(ke_buf_check(&printed, "number", &err), KE_OK);
+    assert_true(ke_str_eq_c(ke_buf_str(&printed), "-9223372036854775808"));
+}
+
 static void escapes_are_decoded(void **state)
 {
     (void)state;
@@ -347,6 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_print_as_they_were_read),
         cmocka_unit_test(numbers_have_no_exponent_while_they_are_integers),
+        cmocka_unit_test(integers_of_64_bits_keep_their_digits),
         cmocka_unit_test(escapes_are_decoded),
         cmocka_unit_test(what_is_not_json_is_refused_with_its_place),
         cmocka_unit_test(depth_ends_at_the_limit),
