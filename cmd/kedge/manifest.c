@@ -10,6 +10,7 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/model/yaml.h"
 #include "core/model/names.h"
 #include "core/model/schema.h"
 
@@ -107,7 +108,7 @@ static enum ke_code parse_file(struct ke_str path, struct ke_str text, cJSON **o
 {
     ke_auto_json *value = NULL;
     if (!ke_str_has_suffix(path, KE_STR(".json")))
-        return manifest_parse_yaml(text, out, err);
+        return model_yaml_parse_stream(text, out, err);
     enum ke_code rc = ke_json_parse(text, &value, err);
     if (rc != KE_OK)
         return rc;

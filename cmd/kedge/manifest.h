@@ -27,8 +27,4 @@ enum ke_code manifest_read_dir(const char *dir, struct manifest_list *out,
                                struct ke_err *err) KE_MUST_CHECK;
 void manifest_list_deinit(struct manifest_list *list);
 
-/* One YAML text of one or more documents to a JSON array of them. Errors: KE_MALFORMED with the
- * line, KE_NOMEM. */
-enum ke_code manifest_parse_yaml(struct ke_str text, cJSON **out, struct ke_err *err) KE_MUST_CHECK;
-
 #endif

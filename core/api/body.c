@@ -7,10 +7,11 @@
 #include "core/api/negotiate.h"
 #include "core/base/json.h"
 #include "core/model/schema.h"
+#include "core/model/yaml.h"
 
 #define SHOWN_BYTES 64 /* of a body that cannot be read */
 
-enum format { FORMAT_JSON, FORMAT_PROTOBUF, FORMAT_OTHER };
+enum format { FORMAT_JSON, FORMAT_YAML, FORMAT_PROTOBUF, FORMAT_OTHER };
 
 /* Without a type a body is JSON, as for upstream. */
 static enum format body_format(struct ke_str content_type)
@@ -18,6 +19,9 @@ static enum format body_format(struct ke_str content_type)
     struct ke_str type = api_media_type(content_type);
     if (type.len == 0 || ke_str_eq_nocase(type, KE_STR("application/json"))) {
         return FORMAT_JSON;
+    }
+    if (ke_str_eq_nocase(type, KE_STR("application/yaml"))) {
+        return FORMAT_YAML;
     }
     if (ke_str_eq_nocase(type, KE_STR("application/vnd.kubernetes.protobuf"))) {
         return FORMAT_PROTOBUF;
@@ -35,12 +39,13 @@ static enum ke_code unrecognized(struct ke_str body, const char *kind, const str
                    kind, why->msg, KE_STR_ARG(shown));
 }
 
-static enum ke_code parse_json(struct ke_str body, const char *kind, cJSON **out,
-                               struct ke_err *err)
+static enum ke_code parse_text(enum format format, struct ke_str body, const char *kind,
+                               cJSON **out, struct ke_err *err)
 {
     struct ke_err why;
     cJSON *json = NULL;
-    enum ke_code rc = ke_json_parse(body, &json, &why);
+    enum ke_code rc = format == FORMAT_YAML ? model_yaml_parse(body, &json, NULL, &why)
+                                            : ke_json_parse(body, &json, &why);
     if (rc == KE_OK && !cJSON_IsObject(json)) {
         cJSON_Delete(json);
         rc = ke_fail(&why, KE_MALFORMED, "cannot unmarshal into an object");
@@ -63,7 +68,7 @@ static enum ke_code decode(enum format format, struct ke_str body,
     if (format == FORMAT_PROTOBUF) {
         return model_protobuf_decode(body, message, out, err);
     }
-    return parse_json(body, kind, out, err);
+    return parse_text(format, body, kind, out, err);
 }
 
 enum api_body_error api_body_object(struct ke_str content_type, struct ke_str body,

@@ -2,8 +2,8 @@
 #ifndef CORE_API_BODY_H
 #define CORE_API_BODY_H
 /*
- * Request bodies: JSON or Kubernetes protobuf to a JSON tree, with upstream's words for what cannot
- * be decoded. Pure.
+ * Request bodies: JSON, YAML or Kubernetes protobuf to a JSON tree, with upstream's words for what
+ * cannot be decoded. Pure.
  */
 #include <cjson/cJSON.h>
 

@@ -170,11 +170,18 @@ static void dispatch_resource(struct api_request *request)
     if (!find_kind(request)) {
         return;
     }
-    unsigned forms = API_FORM_PLAIN | API_FORM_TABLE | API_FORM_PARTIAL;
+    unsigned forms =
+        (unsigned)API_FORM_PLAIN | (unsigned)API_FORM_TABLE | (unsigned)API_FORM_PARTIAL;
+    const char *types = "application/json";
+    /* Events follow each other as JSON lines; there is no such framing of YAML. */
+    if (!ke_str_eq_c(request->verb, "watch")) {
+        forms |= API_MAY_BE_YAML;
+        types = "application/json, application/yaml";
+    }
     enum api_negotiated negotiated =
         api_negotiate(api_request_header(request, MHD_HTTP_HEADER_ACCEPT), forms, &request->accept);
     if (negotiated != API_NEGOTIATED) {
-        api_respond_not_acceptable(request, negotiated, "application/json");
+        api_respond_not_acceptable(request, negotiated, types);
         return;
     }
     if (request->kind->is_computed) {

@@ -107,7 +107,8 @@ static bool clause_form(struct ke_str media, struct api_accept *out)
     struct ke_str group = api_media_param(media, "g");
     struct ke_str version = api_media_param(media, "v");
     if (ke_str_eq_c(group, "apidiscovery.k8s.io") && ke_str_eq_c(as, "APIGroupDiscoveryList")) {
-        *out = (struct api_accept){ API_FORM_DISCOVERY, one_of(version, "v2", "v2beta1") };
+        *out = (struct api_accept){ .form = API_FORM_DISCOVERY,
+                                    .version = one_of(version, "v2", "v2beta1") };
         return out->version != NULL;
     }
     if (!ke_str_eq_c(group, "meta.k8s.io")) {
@@ -115,10 +116,10 @@ static bool clause_form(struct ke_str media, struct api_accept *out)
     }
     const char *known = one_of(version, "v1", "v1beta1");
     if (ke_str_eq_c(as, "Table")) {
-        *out = (struct api_accept){ API_FORM_TABLE, known };
+        *out = (struct api_accept){ .form = API_FORM_TABLE, .version = known };
         return known != NULL;
     }
-    *out = (struct api_accept){ API_FORM_PARTIAL, known };
+    *out = (struct api_accept){ .form = API_FORM_PARTIAL, .version = known };
     return known != NULL &&
            one_of(as, "PartialObjectMetadata", "PartialObjectMetadataList") != NULL;
 }
@@ -134,12 +135,16 @@ enum api_negotiated api_negotiate(struct ke_str accept, unsigned forms, struct a
     bool has_json = false;
     for (size_t i = 0; i < n; i++) {
         struct api_accept asked;
-        if (!is_json(api_media_type(clauses[i].media))) {
+        struct ke_str type = api_media_type(clauses[i].media);
+        bool is_yaml =
+            (forms & API_MAY_BE_YAML) != 0 && ke_str_eq_nocase(type, KE_STR("application/yaml"));
+        if (!is_json(type) && !is_yaml) {
             continue;
         }
         has_json = true;
         if (clause_form(clauses[i].media, &asked) && (forms & (unsigned)asked.form) != 0) {
             *out = asked;
+            out->is_yaml = is_yaml;
             return API_NEGOTIATED;
         }
     }

@@ -3,7 +3,7 @@
 #define CORE_API_NEGOTIATE_H
 /*
  * Content negotiation: which of the forms we can print does an Accept header prefer; and what a
- * Content-Type says about a body. Answers are always JSON (protobuf is read, never written). Pure.
+ * Content-Type says about a body. Answers are JSON or YAML (protobuf is read, never written). Pure.
  * Source: apiserver endpoints/handlers/negotiation; RFC 9110 section 12.5.1.
  */
 #include <stdbool.h>
@@ -16,10 +16,17 @@ enum api_form {
     API_FORM_PARTIAL = 1 << 2,   /* as=PartialObjectMetadata[List] */
     API_FORM_DISCOVERY = 1 << 3, /* as=APIGroupDiscoveryList;g=apidiscovery.k8s.io;v=v2|v2beta1 */
 };
+/* Or-ed to forms: each of them may be written as YAML, too. */
+#define API_MAY_BE_YAML (1U << 8)
+/* All of them: what a Status or another answer without a form of its own is written as. */
+#define API_ANY_FORM                                                                               \
+    ((unsigned)API_FORM_PLAIN | (unsigned)API_FORM_TABLE | (unsigned)API_FORM_PARTIAL |            \
+     (unsigned)API_FORM_DISCOVERY | API_MAY_BE_YAML)
 
 struct api_accept {
     enum api_form form;
     const char *version; /* of the form: "v1", "v1beta1", "v2", "v2beta1"; "" for plain */
+    bool is_yaml;
 };
 
 enum api_negotiated {

@@ -6,7 +6,8 @@
 #include "core/api/server_impl.h"
 #include "core/base/limits.h"
 
-#define JSON "application/json"
+#define JSON  "application/json"
+#define TYPES "application/json, application/yaml"
 
 static void respond_no_path(struct api_request *request)
 {
@@ -42,6 +43,12 @@ static struct MHD_Response *doc_response(struct api_request *request, const stru
 
 static void respond_doc(struct api_request *request, const struct api_doc *doc, const char *type)
 {
+    if (strcmp(type, JSON) == 0 && api_request_style(request) != API_STYLE_COMPACT) {
+        ke_auto_buf plain = KE_BUF_INIT(LIMIT_FILE_BYTES);
+        ke_buf_add_str(&plain, ke_buf_str(&doc->body));
+        api_respond_json(request, 200, &plain);
+        return;
+    }
     if (api_wants_gzip(request, doc->body.len)) {
         struct ke_buf copy = KE_BUF_INIT(LIMIT_FILE_BYTES);
         ke_buf_add_str(&copy, ke_buf_str(&doc->body));
@@ -58,9 +65,10 @@ static bool wants_json(struct api_request *request)
 {
     struct api_accept accept;
     enum api_negotiated negotiated =
-        api_negotiate(api_request_header(request, MHD_HTTP_HEADER_ACCEPT), API_FORM_PLAIN, &accept);
+        api_negotiate(api_request_header(request, MHD_HTTP_HEADER_ACCEPT),
+                      (unsigned)API_FORM_PLAIN | API_MAY_BE_YAML, &accept);
     if (negotiated != API_NEGOTIATED) {
-        api_respond_not_acceptable(request, negotiated, JSON);
+        api_respond_not_acceptable(request, negotiated, TYPES);
     }
     return negotiated == API_NEGOTIATED;
 }
@@ -77,11 +85,11 @@ static void respond_root(struct api_request *request, const struct api_doc *plai
                          const struct api_doc *v2, const struct api_doc *v2beta1)
 {
     struct api_accept accept;
-    enum api_negotiated negotiated =
-        api_negotiate(api_request_header(request, MHD_HTTP_HEADER_ACCEPT),
-                      API_FORM_PLAIN | API_FORM_DISCOVERY, &accept);
+    enum api_negotiated negotiated = api_negotiate(
+        api_request_header(request, MHD_HTTP_HEADER_ACCEPT),
+        (unsigned)API_FORM_PLAIN | (unsigned)API_FORM_DISCOVERY | API_MAY_BE_YAML, &accept);
     if (negotiated != API_NEGOTIATED) {
-        api_respond_not_acceptable(request, negotiated, JSON);
+        api_respond_not_acceptable(request, negotiated, TYPES);
     } else if (accept.form == API_FORM_PLAIN) {
         respond_doc(request, plain, JSON);
     } else if (strcmp(accept.version, "v2") == 0) {

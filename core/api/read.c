@@ -56,7 +56,8 @@ void api_respond_object(struct api_request *request, unsigned http,
                         const struct registry_object *object)
 {
     struct api_encoder encoder = api_request_encoder(request);
-    if (is_stored_bytes(&encoder) && !api_wants_gzip(request, object->json.len)) {
+    bool is_compact = api_request_style(request) == API_STYLE_COMPACT;
+    if (is_compact && is_stored_bytes(&encoder) && !api_wants_gzip(request, object->json.len)) {
         struct registry_object *shared = registry_object_ref(object);
         /* libmicrohttpd only reads it; its parameter just is not const. */
         union {
@@ -78,7 +79,7 @@ void api_respond_object(struct api_request *request, unsigned http,
         api_respond_error(request, rc, &err);
         return;
     }
-    api_respond(request, http, "application/json", &body);
+    api_respond_json(request, http, &body);
 }
 
 void api_handle_get(struct api_request *request)
@@ -107,6 +108,8 @@ struct answer {
     size_t out_at;
     size_t next; /* item to encode; spliced: segment to copy */
     bool is_head_out, is_tail_out;
+    enum api_style style;
+    struct api_indenter indenter;
     bool is_gzip, is_gzip_done;
     z_stream z;
 };
@@ -123,8 +126,23 @@ static void answer_free(void *cls)
     free(answer);
 }
 
-/* Encodes on, up to about PIECE_BYTES. */
-static enum ke_code encode_more(struct answer *answer, struct ke_buf *out, struct ke_err *err)
+static enum ke_code encode_item(struct answer *answer, const struct registry_object *object,
+                                struct ke_buf *out, struct ke_err *err)
+{
+    if (answer->style != API_STYLE_YAML) {
+        ke_buf_add_c(out, answer->next > 0 ? "," : "");
+        return api_encode_item(&answer->encoder, object, out, err);
+    }
+    ke_auto_buf json = KE_BUF_INIT(LIMIT_RESPONSE_BYTES);
+    enum ke_code rc = api_encode_item(&answer->encoder, object, &json, err);
+    if (rc == KE_OK) {
+        rc = ke_buf_check(&json, "list", err);
+    }
+    return rc == KE_OK ? api_style_yaml_item(ke_buf_str(&json), out, err) : rc;
+}
+
+/* Encodes on, up to about PIECE_BYTES, without line breaks. */
+static enum ke_code encode_json(struct answer *answer, struct ke_buf *out, struct ke_err *err)
 {
     size_t n = answer->list.items.n_objects;
     if (!answer->is_head_out) {
@@ -133,18 +151,33 @@ static enum ke_code encode_more(struct answer *answer, struct ke_buf *out, struc
     }
     while (answer->next < n && out->len < PIECE_BYTES) {
         const struct registry_object *object = answer->list.items.objects[answer->next];
-        ke_buf_add_c(out, answer->next > 0 ? "," : "");
-        enum ke_code rc = api_encode_item(&answer->encoder, object, out, err);
+        enum ke_code rc = encode_item(answer, object, out, err);
         if (rc != KE_OK) {
             return rc;
         }
         answer->next++;
     }
     if (answer->next == n && !answer->is_tail_out && out->len < PIECE_BYTES) {
-        api_encode_list_tail(&answer->encoder, out);
+        if (answer->style != API_STYLE_YAML) {
+            api_encode_list_tail(&answer->encoder, out);
+        }
         answer->is_tail_out = true;
     }
     return ke_buf_check(out, "list", err);
+}
+
+static enum ke_code encode_more(struct answer *answer, struct ke_buf *out, struct ke_err *err)
+{
+    if (answer->style != API_STYLE_PRETTY) {
+        return encode_json(answer, out, err);
+    }
+    ke_auto_buf json = KE_BUF_INIT(LIMIT_RESPONSE_BYTES);
+    enum ke_code rc = encode_json(answer, &json, err);
+    if (rc == KE_OK) {
+        api_indent(&answer->indenter, ke_buf_str(&json), out);
+        rc = ke_buf_check(out, "list", err);
+    }
+    return rc;
 }
 
 /* The same through deflate. */
@@ -309,6 +342,22 @@ static struct MHD_Response *whole_response(struct answer *answer, struct ke_err 
     return response;
 }
 
+static enum ke_code encode_head(struct answer *answer, const struct api_list_meta *meta,
+                                struct ke_err *err)
+{
+    api_encode_list_head(&answer->encoder, meta, &answer->head);
+    enum ke_code rc = ke_buf_check(&answer->head, "list", err);
+    if (rc != KE_OK || answer->style != API_STYLE_YAML) {
+        return rc;
+    }
+    struct ke_buf yaml = KE_BUF_INIT(LIMIT_HTTP_HEAD_BYTES);
+    rc = api_style_yaml_head(ke_buf_str(&answer->head), answer->list.items.n_objects == 0, &yaml,
+                             err);
+    ke_buf_free(&answer->head);
+    answer->head = yaml;
+    return rc == KE_OK ? ke_buf_check(&answer->head, "list", err) : rc;
+}
+
 /* list is given. */
 void api_respond_list(struct api_request *request, struct resource_list *list)
 {
@@ -327,11 +376,14 @@ void api_respond_list(struct api_request *request, struct resource_list *list)
         .continue_token = list->continue_token,
         .n_remaining = list->n_remaining,
     };
-    api_encode_list_head(&answer->encoder, &meta, &answer->head);
+    answer->style = api_request_style(request);
+    const char *type = api_style_type(answer->style);
+    enum ke_code rc = encode_head(answer, &meta, &err);
     answer->is_gzip = api_wants_gzip(request, stored_bytes(list));
     struct MHD_Response *response = NULL;
-    if (ke_buf_check(&answer->head, "list", &err) == KE_OK) {
-        if (api_encoder_is_splice(&answer->encoder) && !answer->is_gzip) {
+    if (rc == KE_OK) {
+        if (api_encoder_is_splice(&answer->encoder) && !answer->is_gzip &&
+            answer->style == API_STYLE_COMPACT) {
             response = splice_response(answer);
         } else if (answer->is_gzip || list->items.n_objects > WHOLE_OBJECTS) {
             response = stream_response(answer);
@@ -344,7 +396,7 @@ void api_respond_list(struct api_request *request, struct resource_list *list)
         api_respond_code(request, KE_NOMEM, "");
         return;
     }
-    api_respond_with(request, 200, "application/json", response);
+    api_respond_with(request, 200, type, response);
 }
 
 bool api_refuse_future(struct api_request *request, int64_t revision)

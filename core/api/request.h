@@ -8,6 +8,7 @@
 #include "core/api/negotiate.h"
 #include "core/api/shard.h"
 #include "core/api/status.h"
+#include "core/api/style.h"
 #include "core/api/target.h"
 
 enum api_phase {
@@ -70,6 +71,10 @@ void api_request_finish(struct api_request *request); /* any thread; request is 
 void api_respond(struct api_request *request, unsigned http, const char *type, struct ke_buf *body);
 void api_respond_str(struct api_request *request, unsigned http, const char *type,
                      struct ke_str body);
+/* How this client wants its JSON written. */
+enum api_style api_request_style(const struct api_request *request);
+/* JSON text, written so. body is given. */
+void api_respond_json(struct api_request *request, unsigned http, struct ke_buf *body);
 void api_respond_status(struct api_request *request, const struct api_status *status);
 /* A printed Status, given: *text is NULL afterwards. */
 void api_respond_status_text(struct api_request *request, unsigned http, uint32_t retry_after_s,

@@ -124,6 +124,30 @@ void api_respond(struct api_request *request, unsigned http, const char *type, s
     api_respond_with(request, http, type, response);
 }
 
+enum api_style api_request_style(const struct api_request *request)
+{
+    struct api_accept accept = { .is_yaml = false };
+    (void)api_negotiate(api_request_header(request, MHD_HTTP_HEADER_ACCEPT), API_ANY_FORM, &accept);
+    return api_style_choose(api_query_get(&request->query, "pretty"),
+                            api_request_header(request, MHD_HTTP_HEADER_USER_AGENT),
+                            accept.is_yaml);
+}
+
+void api_respond_json(struct api_request *request, unsigned http, struct ke_buf *body)
+{
+    enum api_style style = api_request_style(request);
+    struct ke_err err;
+    if (style != API_STYLE_COMPACT && body->failed == KE_OK) {
+        struct ke_buf styled = KE_BUF_INIT(LIMIT_RESPONSE_BYTES);
+        if (api_style_convert(style, ke_buf_str(body), &styled, &err) != KE_OK) {
+            styled.failed = KE_NOMEM;
+        }
+        ke_buf_free(body);
+        *body = styled;
+    }
+    api_respond(request, http, api_style_type(style), body);
+}
+
 void api_respond_str(struct api_request *request, unsigned http, const char *type,
                      struct ke_str body)
 {
@@ -139,13 +163,21 @@ void api_respond_str(struct api_request *request, unsigned http, const char *typ
 void api_respond_status_text(struct api_request *request, unsigned http, uint32_t retry_after_s,
                              char **text, size_t len)
 {
-    char *bytes = KE_TAKE(*text);
+    ke_auto_ptr char *bytes = KE_TAKE(*text);
+    enum api_style style = api_request_style(request);
+    ke_auto_buf styled = KE_BUF_INIT(LIMIT_RESPONSE_BYTES);
+    if (bytes != NULL && style != API_STYLE_COMPACT) {
+        struct ke_err err;
+        enum ke_code rc = api_style_convert(style, ke_str_of(bytes, len), &styled, &err);
+        free(bytes);
+        bytes = rc == KE_OK ? ke_buf_take(&styled, &len) : NULL;
+    }
     struct MHD_Response *response =
         bytes == NULL ? NULL : MHD_create_response_from_buffer_with_free_callback(len, bytes, free);
     if (response == NULL) {
-        free(bytes);
         return;
     }
+    (void)KE_TAKE(bytes);
     if (retry_after_s > 0) {
         char seconds[16];
         (void)snprintf(seconds, sizeof(seconds), "%u", (unsigned)retry_after_s);
@@ -155,7 +187,7 @@ void api_respond_status_text(struct api_request *request, unsigned http, uint32_
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
                                       "Bearer realm=\"kedge\"");
     }
-    api_respond_with(request, http, "application/json", response);
+    api_respond_with(request, http, api_style_type(style), response);
 }
 
 void api_respond_status(struct api_request *request, const struct api_status *status)

@@ -187,7 +187,8 @@ static void respond_unsupported(struct api_request *request, bool is_patch)
         .http = 415,
         .reason = "UnsupportedMediaType",
         .message = KE_STR("the body of the request was in an unknown format - accepted media types "
-                          "include: application/json, application/vnd.kubernetes.protobuf"),
+                          "include: application/json, application/yaml, "
+                          "application/vnd.kubernetes.protobuf"),
     };
     if (is_patch) {
         status.message =

@@ -58,7 +58,7 @@ static void each_accept_gets_the_form_it_prefers(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KE_ARRAY_LEN(cases); i++) {
-        struct api_accept accept = { API_FORM_PLAIN, "" };
+        struct api_accept accept = { .form = API_FORM_PLAIN, .version = "" };
         print_message("%s\n", cases[i].accept);
         assert_int_equal(api_negotiate(ke_str_c(cases[i].accept), cases[i].forms, &accept),
                          cases[i].result);
