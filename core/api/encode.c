@@ -220,21 +220,68 @@ void api_encode_list_tail(const struct api_encoder *encoder, struct ke_buf *out)
     ke_buf_add_c(out, "]}\n");
 }
 
-void api_encode_bookmark(const struct api_encoder *encoder, int64_t revision, struct ke_buf *out)
+static void add_bookmark_meta(int64_t revision, bool is_initial_end, struct ke_buf *out)
+{
+    ke_buf_addf(out,
+                "\"metadata\":{\"resourceVersion\":\"%" PRId64 "\",\"creationTimestamp\":null%s}}",
+                revision,
+                is_initial_end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+}
+
+static void add_partial_head(const struct api_encoder *encoder, struct ke_buf *out)
+{
+    ke_buf_addf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",",
+                encoder->accept.version);
+}
+
+static void add_bookmark_row(const struct api_encoder *encoder, int64_t revision,
+                             struct ke_buf *out)
+{
+    ke_auto_json *nothing = cJSON_CreateObject();
+    ke_buf_add_c(out, "{\"cells\":[");
+    if (nothing != NULL) {
+        api_table_print_cells(api_table_of(encoder->kind), nothing, encoder->now_s, out);
+    }
+    ke_buf_add_c(out, "],\"object\":");
+    if (encoder->include == API_INCLUDE_NONE) {
+        ke_buf_add_c(out, "null}");
+        return;
+    }
+    if (encoder->include == API_INCLUDE_METADATA) {
+        add_partial_head(encoder, out);
+    } else {
+        add_head(encoder, encoder->kind->kind, out);
+    }
+    add_bookmark_meta(revision, true, out);
+    ke_buf_add_char(out, '}');
+}
+
+static void add_bookmark(const struct api_encoder *encoder, int64_t revision, bool is_initial_end,
+                         struct ke_buf *out)
 {
     if (encoder->accept.form == API_FORM_TABLE) {
         struct api_list_meta meta = { .revision = revision };
         add_table_head(encoder, &meta, false, out);
+        if (is_initial_end) {
+            add_bookmark_row(encoder, revision, out);
+        }
         ke_buf_add_c(out, "]}");
         return;
     }
     if (encoder->accept.form == API_FORM_PARTIAL) {
-        ke_buf_addf(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",",
-                    encoder->accept.version);
+        add_partial_head(encoder, out);
     } else {
         add_head(encoder, encoder->kind->kind, out);
     }
-    ke_buf_addf(out,
-                "\"metadata\":{\"resourceVersion\":\"%" PRId64 "\",\"creationTimestamp\":null}}",
-                revision);
+    add_bookmark_meta(revision, is_initial_end, out);
+}
+
+void api_encode_bookmark(const struct api_encoder *encoder, int64_t revision, struct ke_buf *out)
+{
+    add_bookmark(encoder, revision, false, out);
+}
+
+void api_encode_initial_end(const struct api_encoder *encoder, int64_t revision, struct ke_buf *out)
+{
+    add_bookmark(encoder, revision, true, out);
 }

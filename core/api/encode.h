@@ -45,5 +45,9 @@ void api_encode_list_tail(const struct api_encoder *encoder, struct ke_buf *out)
 
 /* {"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"N",...}} in the form asked. */
 void api_encode_bookmark(const struct api_encoder *encoder, int64_t revision, struct ke_buf *out);
+/* The same with the annotation that says: the initial events were all before it. In a Table its
+ * object is that of the only row. */
+void api_encode_initial_end(const struct api_encoder *encoder, int64_t revision,
+                            struct ke_buf *out);
 
 #endif

@@ -21,22 +21,25 @@ static enum ke_code invalid(const struct model_issues *issues, const char *what,
     return ke_fail(err, KE_INVALID, "%s.meta.k8s.io \"\" is invalid", what);
 }
 
-static enum ke_code parse_revision(struct ke_str text, struct api_list_options *out,
-                                   struct ke_err *err)
+static void parse_revision(struct ke_str text, struct api_list_options *out)
 {
     uint64_t revision = 0;
+    out->revision_text = text;
     if (text.len == 0) {
-        return KE_OK;
+        return;
     }
-    if (!ke_str_to_u64(text, INT64_MAX, &revision)) {
-        return ke_fail(err, KE_MALFORMED,
-                       "resourceVersion: Invalid value: \"%.*s\": strconv.ParseUint: parsing "
-                       "\"%.*s\": invalid syntax",
-                       KE_STR_ARG(text), KE_STR_ARG(text));
-    }
-    out->has_revision = true;
+    out->is_bad_revision = !ke_str_to_u64(text, INT64_MAX, &revision);
+    out->has_revision = !out->is_bad_revision;
     out->revision = (int64_t)revision;
-    return KE_OK;
+}
+
+static void unsupported_match(struct model_issues *issues, struct ke_str match,
+                              const char *supported)
+{
+    model_issues_add(issues, MODEL_ISSUE_NOT_SUPPORTED, KE_STR("resourceVersionMatch"),
+                     ke_arena_fmt(issues->arena,
+                                  "Unsupported value: \"%.*s\": supported values: %s",
+                                  KE_STR_ARG(match), supported));
 }
 
 static void check_list_match(const struct api_list_options *list, struct ke_str revision,
@@ -55,34 +58,55 @@ static void check_list_match(const struct api_list_options *list, struct ke_str 
         forbid(issues, field, "resourceVersionMatch is forbidden when continue is provided");
     }
     if (!ke_str_eq_c(match, "Exact") && !ke_str_eq_c(match, "NotOlderThan")) {
-        model_issues_add(issues, MODEL_ISSUE_NOT_SUPPORTED, KE_STR(field),
-                         ke_arena_fmt(issues->arena,
-                                      "Unsupported value: \"%.*s\": supported values: \"Exact\", "
-                                      "\"NotOlderThan\", \"\"",
-                                      KE_STR_ARG(match)));
+        unsupported_match(issues, match, "\"Exact\", \"NotOlderThan\", \"\"");
     }
     if (ke_str_eq_c(match, "Exact") && ke_str_eq_c(revision, "0")) {
         forbid(issues, field,
-               "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"");
+               "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
     }
 }
 
-/* Watches that begin with the list are not served: said so, clients list and watch instead. */
-static void check_initial_events(const struct api_query *query, bool is_watch, struct ke_str match,
-                                 struct model_issues *issues)
+static void check_watch_match(const struct api_list_options *list, bool is_initial_given,
+                              struct model_issues *issues)
 {
-    bool is_asked = api_query_get(query, "sendInitialEvents").ptr != NULL;
-    if (is_watch && match.len > 0) {
-        forbid(issues, "resourceVersionMatch",
-               "resourceVersionMatch is forbidden for watch unless the WatchList feature gate is "
-               "enabled");
+    static const char field[] = "resourceVersionMatch";
+    struct ke_str match = list->revision_match;
+    bool is_not_older = ke_str_eq_c(match, "NotOlderThan");
+    if (is_initial_given && !is_not_older) {
+        forbid(issues, field,
+               "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
     }
-    if (is_asked) {
-        forbid(issues, "sendInitialEvents",
-               is_watch ? "sendInitialEvents is forbidden for watch unless the WatchList feature "
-                          "gate is enabled"
-                        : "sendInitialEvents is forbidden for list");
+    if (match.len == 0) {
+        return;
     }
+    if (!is_initial_given) {
+        forbid(issues, field,
+               "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    }
+    if (!is_not_older) {
+        unsupported_match(issues, match, "\"NotOlderThan\"");
+    }
+    if (list->continue_token.len > 0) {
+        forbid(issues, field, "resourceVersionMatch is forbidden when continue is provided");
+    }
+}
+
+/* sendInitialEvents unset: as old clients expect, a watch from nowhere or 0 begins with the list.
+ */
+static void parse_initial_events(const struct api_query *query, bool is_watch,
+                                 struct api_list_options *list, struct model_issues *issues)
+{
+    bool is_given = api_query_get(query, "sendInitialEvents").ptr != NULL;
+    if (!is_watch) {
+        if (is_given) {
+            forbid(issues, "sendInitialEvents", "sendInitialEvents is forbidden for list");
+        }
+        return;
+    }
+    check_watch_match(list, is_given, issues);
+    list->is_watch_list = is_given && api_query_bool(query, "sendInitialEvents");
+    list->has_initial_events =
+        is_given ? list->is_watch_list : !list->has_revision || list->revision == 0;
 }
 
 static enum ke_code parse_selectors(const struct api_query *query, const struct model_kind *kind,
@@ -132,14 +156,12 @@ enum ke_code api_list_options_parse(const struct api_query *query, const struct 
     };
     enum ke_code rc = parse_numbers(query, &list, err);
     if (rc == KE_OK) {
+        parse_revision(revision, &list);
         if (!is_watch) {
             check_list_match(&list, revision, issues);
         }
-        check_initial_events(query, is_watch, list.revision_match, issues);
+        parse_initial_events(query, is_watch, &list, issues);
         rc = invalid(issues, "ListOptions", err);
-    }
-    if (rc == KE_OK) {
-        rc = parse_revision(revision, &list, err);
     }
     if (rc == KE_OK) {
         rc = parse_selectors(query, kind, &list, err);

@@ -17,8 +17,12 @@ struct api_list_options {
     struct ke_str continue_token;
     bool has_revision;
     int64_t revision;
+    bool is_bad_revision; /* revision_text is no number: the caller refuses it */
+    struct ke_str revision_text;
     struct ke_str revision_match;
-    int64_t timeout_s; /* 0: the server's */
+    bool has_initial_events; /* of a watch: what there is comes first, as ADDED */
+    bool is_watch_list;      /* of a watch: and a bookmark says when that was all */
+    int64_t timeout_s;       /* 0: the server's */
     bool allow_bookmarks;
 };
 

@@ -11,6 +11,7 @@
 #include "core/api/encode.h"
 #include "core/api/options.h"
 #include "core/api/read.h"
+#include "core/api/revision.h"
 #include "core/api/server_impl.h"
 #include "core/base/clock.h"
 #include "core/base/limits.h"
@@ -85,6 +86,13 @@ void api_respond_object(struct api_request *request, unsigned http,
 void api_handle_get(struct api_request *request)
 {
     struct ke_err err;
+    struct ke_str revision_text = api_query_get(&request->query, "resourceVersion");
+    uint64_t revision = 0;
+    bool is_number = ke_str_to_u64(revision_text, INT64_MAX, &revision);
+    if (api_hold_for_revision(request, revision_text, revision_text.len > 0 && !is_number,
+                              (int64_t)revision, api_handle_get)) {
+        return;
+    }
     ke_auto_object *object = NULL;
     enum ke_code rc = resource_get_part(request->server->options.store, request->kind,
                                         request->target.subresource, request->target.ns,
@@ -399,30 +407,6 @@ void api_respond_list(struct api_request *request, struct resource_list *list)
     api_respond_with(request, 200, type, response);
 }
 
-bool api_refuse_future(struct api_request *request, int64_t revision)
-{
-    struct registry *registry =
-        watch_hub_registry(resource_store_hub(request->server->options.store));
-    int64_t current = registry_revision(registry);
-    if (revision <= current) {
-        return false;
-    }
-    struct ke_err err;
-    (void)ke_fail(&err, KE_TIMEOUT,
-                  "Timeout: Too large resource version: %" PRId64 ", current: %" PRId64, revision,
-                  current);
-    struct api_cause cause = {
-        .reason = KE_STR("ResourceVersionTooLarge"),
-        .message = KE_STR("Too large resource version"),
-    };
-    struct api_status status = api_status_from(KE_TIMEOUT, &err);
-    status.causes = &cause;
-    status.n_causes = 1;
-    status.retry_after_s = 1;
-    api_respond_status(request, &status);
-    return true;
-}
-
 void api_respond_invalid(struct api_request *request, enum ke_code code, const struct ke_err *err,
                          const struct model_issues *issues)
 {
@@ -463,7 +447,8 @@ void api_handle_list(struct api_request *request)
         asked.match = RESOURCE_MATCH_NOT_OLDER;
     }
     struct resource_list list = { .n_remaining = -1 };
-    if (options.has_revision && api_refuse_future(request, options.revision)) {
+    if (api_hold_for_revision(request, options.revision_text, options.is_bad_revision,
+                              options.revision, api_handle_list)) {
         api_list_options_clear(&options);
         return;
     }

@@ -14,7 +14,5 @@ void api_respond_list(struct api_request *request, struct resource_list *list);
 /* A KE_INVALID with its causes, or any other error. issues may be NULL. */
 void api_respond_invalid(struct api_request *request, enum ke_code code, const struct ke_err *err,
                          const struct model_issues *issues);
-/* Answers 504 when the revision is not reached yet; false: it is. */
-bool api_refuse_future(struct api_request *request, int64_t revision);
 
 #endif

@@ -50,6 +50,7 @@ struct api_request {
     const struct ke_str *warnings;
     size_t n_warnings;
 
+    bool has_waited;          /* for a revision: not a second time */
     _Atomic int wait;         /* enum api_wait */
     struct api_waiter waiter; /* resumes it on the loop */
     api_request_fn *on_done;  /* on the loop, when the work is done */

@@ -13,6 +13,7 @@
 #include "core/api/encode.h"
 #include "core/api/options.h"
 #include "core/api/read.h"
+#include "core/api/revision.h"
 #include "core/api/server_impl.h"
 #include "core/base/clock.h"
 #include "core/base/limits.h"
@@ -39,6 +40,7 @@ struct api_watch {
     int64_t deadline_ns;
     int64_t bookmark_ns;   /* when the next is due; INT64_MAX: none */
     int64_t last_revision; /* told to the client: a bookmark must say more */
+    int64_t initial_end;   /* the bookmark behind the initial events says at least this; -1: none */
     bool is_raw;           /* /kedge/v1/registry/watch */
     bool is_suspended;
     bool has_columns; /* the first Table was sent */
@@ -86,6 +88,21 @@ static void add_bookmark(struct api_watch *watch)
     api_encode_bookmark(&watch->encoder, revision, &watch->out);
     ke_buf_add_c(&watch->out, "}\n");
     watch->last_revision = revision;
+}
+
+/* The bookmark that says: these were all there are. Once, when the stream is as new as was asked.
+ */
+static void add_initial_end(struct api_watch *watch)
+{
+    int64_t revision = watch_stream_revision(watch->stream);
+    if (watch->initial_end < 0 || revision < watch->initial_end) {
+        return;
+    }
+    begin_event(watch, "BOOKMARK");
+    api_encode_initial_end(&watch->encoder, revision, &watch->out);
+    ke_buf_add_c(&watch->out, "}\n");
+    watch->last_revision = revision;
+    watch->initial_end = -1;
 }
 
 static bool matches(const struct api_watch *watch, const struct registry_object *object)
@@ -169,7 +186,8 @@ static enum ke_code produce_one(struct api_watch *watch, struct ke_err *err)
 static void produce_timed(struct api_watch *watch, int64_t now_ns)
 {
     bool is_late = now_ns >= watch->deadline_ns;
-    if (watch->bookmark_ns != INT64_MAX && (is_late || now_ns >= watch->bookmark_ns)) {
+    if (watch->bookmark_ns != INT64_MAX && watch->initial_end < 0 &&
+        (is_late || now_ns >= watch->bookmark_ns)) {
         add_bookmark(watch);
         watch->bookmark_ns = now_ns + BOOKMARK_NS;
     }
@@ -183,7 +201,11 @@ static void produce(struct api_watch *watch)
     enum ke_code rc = produce_initial(watch, &err);
     while (rc == KE_OK && !watch->is_over && watch->initial.n_objects == 0 &&
            watch->out.len < EVENTS_BYTES) {
+        add_initial_end(watch);
         rc = produce_one(watch, &err);
+    }
+    if (rc == KE_AGAIN) {
+        add_initial_end(watch);
     }
     if (rc != KE_OK && rc != KE_AGAIN) {
         add_error(watch, rc, &err);
@@ -344,6 +366,7 @@ static struct api_watch *watch_new(struct api_request *request)
     ke_list_init(&watch->waiter.link);
     watch->out.max = LIMIT_RESPONSE_BYTES;
     watch->bookmark_ns = INT64_MAX;
+    watch->initial_end = -1;
     ke_list_append(&request->shard->watches, &watch->link);
     return watch;
 }
@@ -455,6 +478,12 @@ void api_handle_watch(struct api_request *request)
         api_respond_invalid(request, rc, &err, &issues);
         return;
     }
+    /* A watch from the future just waits. */
+    if (api_hold_for_revision(request, options.revision_text, options.is_bad_revision, 0,
+                              api_handle_watch)) {
+        api_list_options_clear(&options);
+        return;
+    }
     rc = select_name(request, &options, &err);
     struct api_watch *watch = rc == KE_OK ? watch_new(request) : NULL;
     if (watch == NULL) {
@@ -470,8 +499,14 @@ void api_handle_watch(struct api_request *request)
         watch->bookmark_ns = ke_now_ns() + BOOKMARK_NS;
     }
     int64_t after = options.revision;
-    if (!options.has_revision || after == 0) {
+    if (options.has_initial_events) {
         rc = list_initial(request, watch, &after, &err);
+    } else if (!options.has_revision || after == 0) {
+        after = registry_revision(
+            watch_hub_registry(resource_store_hub(request->server->options.store)));
+    }
+    if (options.is_watch_list && options.allow_bookmarks) {
+        watch->initial_end = options.revision > after ? options.revision : after;
     }
     if (rc == KE_OK) {
         rc = open_stream(request, watch, after, &err);

@@ -131,8 +131,8 @@ static void strangers_are_refused_in_upstreams_words(void **state)
 {
     (void)state;
     const struct auth_user bob = { .name = KE_STR("bob"),
-                                  .groups = { KE_STR("system:authenticated") },
-                                  .n_groups = 1 };
+                                   .groups = { KE_STR("system:authenticated") },
+                                   .n_groups = 1 };
     struct auth_attributes asked = {
         .user = &bob,
         .verb = KE_STR("list"),
@@ -153,8 +153,8 @@ static void strangers_are_refused_in_upstreams_words(void **state)
                              "resource \"deployments/status\" in API group \"apps\" at the cluster "
                              "scope");
     struct auth_attributes path = { .user = &bob,
-                                   .verb = KE_STR("get"),
-                                   .path = KE_STR("/metrics") };
+                                    .verb = KE_STR("get"),
+                                    .path = KE_STR("/metrics") };
     assert_forbidden(&path, "forbidden: User \"bob\" cannot get path \"/metrics\"");
 }
 
@@ -162,11 +162,11 @@ static void health_and_version_are_for_all_and_masters_may_all(void **state)
 {
     (void)state;
     const struct auth_user nobody = { .name = KE_STR("system:anonymous"),
-                                     .groups = { KE_STR("system:unauthenticated") },
-                                     .n_groups = 1 };
+                                      .groups = { KE_STR("system:unauthenticated") },
+                                      .n_groups = 1 };
     const struct auth_user master = { .name = KE_STR("x"),
-                                     .groups = { KE_STR("a"), KE_STR("system:masters") },
-                                     .n_groups = 2 };
+                                      .groups = { KE_STR("a"), KE_STR("system:masters") },
+                                      .n_groups = 2 };
     static const char *const open[] = { "/healthz", "/livez", "/readyz", "/version", "/version/" };
     struct auth_attributes asked = { .user = &nobody, .verb = KE_STR("get") };
     for (size_t i = 0; i < KE_ARRAY_LEN(open); i++) {
