@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cmd/kedge/wire_parts.h"
+#include "core/auth/token_files.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
 #include "core/base/mem.h"
@@ -69,6 +70,22 @@ static enum ke_code step_registry(struct wire *wire, struct ke_err *err)
     return wire->hub != NULL ? KE_OK : err->code;
 }
 
+/* Service account tokens are for the API under its name in the cluster, as upstream's default. */
+static enum ke_code step_tokens(struct wire *wire, struct ke_err *err)
+{
+    ke_auto_buf dir = KE_BUF_INIT(PATH_BYTES);
+    ke_auto_buf issuer = KE_BUF_INIT(PATH_BYTES);
+    ke_buf_addf(&dir, "%s/pki", wire->options->data_dir);
+    ke_buf_addf(&issuer, "https://kubernetes.default.svc.%s", wire->options->cluster_domain);
+    enum ke_code rc = token_keys_open(ke_buf_str(&dir), &wire->token_keys, err);
+    if (rc != KE_OK)
+        return rc;
+    struct auth_bearer_options bearer = { .registry = wire->registry,
+                                          .keys = wire->token_keys,
+                                          .issuer = ke_buf_str(&issuer) };
+    return auth_bearer_new(&bearer, &wire->bearer, err);
+}
+
 static enum ke_code step_resources(struct wire *wire, struct ke_err *err)
 {
     const struct agent_options *options = wire->options;
@@ -103,13 +120,21 @@ static const struct {
     const char *what;
     step_fn *run;
 } steps[] = {
-    { "data directory", step_lock },           { "ledger", step_ledger },
-    { "node address", wire_find_node_ip },     { "reports", step_reports },
-    { "certificates", wire_make_pki },         { "registry", step_registry },
-    { "resources", step_resources },           { "endpoint table", step_derive },
-    { "controllers", wire_start_controllers }, { "host", wire_prepare_host },
-    { "service proxy", wire_start_proxy },     { "DNS", wire_start_dns },
-    { "ingress", wire_start_ingress },         { "API", wire_start_api },
+    { "data directory", step_lock },
+    { "ledger", step_ledger },
+    { "node address", wire_find_node_ip },
+    { "reports", step_reports },
+    { "certificates", wire_make_pki },
+    { "registry", step_registry },
+    { "tokens", step_tokens },
+    { "resources", step_resources },
+    { "endpoint table", step_derive },
+    { "controllers", wire_start_controllers },
+    { "host", wire_prepare_host },
+    { "service proxy", wire_start_proxy },
+    { "DNS", wire_start_dns },
+    { "ingress", wire_start_ingress },
+    { "API", wire_start_api },
 };
 
 static void stop_consumers(struct wire *wire)
@@ -144,6 +169,8 @@ void wire_stop(struct wire *wire)
     endpoint_explain_free(wire->endpoint_explain);
     endpoint_derive_free(wire->derive);
     resource_store_free(wire->store);
+    auth_bearer_free(wire->bearer);
+    token_keys_free(wire->token_keys);
     watch_hub_free(wire->hub);
     if (wire->registry != NULL)
         registry_free(wire->registry);

@@ -108,10 +108,14 @@ enum ke_code wire_start_api(struct wire *wire, struct ke_err *err)
     ke_auto_buf socket = KE_BUF_INIT(PATH_BYTES);
     ke_buf_addf(&socket, "%s/kedge.sock", options->run_dir);
     ke_buf_add_char(&socket, '\0');
+    ke_auto_buf url = KE_BUF_INIT(256);
+    print_server(wire, &url);
     struct api_options api = {
         .store = wire->store,
         .report = wire->report,
         .explain = wire->explain,
+        .bearer = wire->bearer,
+        .external_url = ke_buf_str(&url),
         .hooks = { .ctx = wire,
                    .is_ready = is_ready_hook,
                    .print_status = wire_print_status,

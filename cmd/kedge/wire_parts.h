@@ -8,6 +8,7 @@
 #include "cmd/kedge/wire.h"
 #include "core/api/pki.h"
 #include "core/api/server.h"
+#include "core/auth/bearer.h"
 #include "core/controller/controllers.h"
 #include "core/endpoint/derive.h"
 #include "core/endpoint/explain.h"
@@ -31,6 +32,8 @@ struct wire {
     struct tls_context *api_tls;
     struct registry *registry;
     struct watch_hub *hub;
+    struct token_keys *token_keys;
+    struct auth_bearer *bearer;
     struct resource_store *store;
     struct report *report;
     struct explain *explain;

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "core/base/limits.h"
 #include "core/base/mem.h"
 
 #define IDENTITY_BYTES 16384 /* a certificate's names */
@@ -100,20 +101,92 @@ const struct auth_user *api_identity_user(const struct api_identity *identity)
     return &identity->user;
 }
 
-enum ke_code api_authenticate(const struct api_identity *identity, struct ke_str authorization,
-                              const struct auth_user **out, struct ke_err *err)
+#define TOKEN_PROTOCOL "base64url.bearer.authorization.k8s.io."
+
+bool api_protocol_is_token(struct ke_str protocol)
 {
-    if (identity != NULL) {
-        *out = &identity->user;
-        return KE_OK;
-    }
+    return ke_str_has_prefix(protocol, KE_STR(TOKEN_PROTOCOL));
+}
+
+/* "Bearer TOKEN". Schemes other than Bearer name no credential, as upstream. */
+static struct ke_str token_of_header(struct ke_str authorization)
+{
     struct ke_str header = ke_str_trim(authorization);
     size_t blank = ke_str_find(header, ' ');
-    struct ke_str token = ke_str_trim(ke_str_sub(header, blank, header.len - blank));
-    /* No token has been issued, so each is a bad one; a bad one is never anonymous. Schemes other
-     * than Bearer name no credential, as upstream. */
-    if (token.len > 0 && ke_str_eq_nocase(ke_str_sub(header, 0, blank), KE_STR("bearer"))) {
+    struct ke_str rest = ke_str_trim(ke_str_sub(header, blank, header.len - blank));
+    if (!ke_str_eq_nocase(ke_str_sub(header, 0, blank), KE_STR("bearer"))) {
+        return (struct ke_str){ NULL, 0 };
+    }
+    return ke_str_sub(rest, 0, ke_str_find(rest, ' '));
+}
+
+/* The first protocol that carries a token, decoded into out. A token must not be the only one. */
+static enum ke_code token_of_protocols(struct ke_str protocols, struct ke_buf *out,
+                                       struct ke_err *err)
+{
+    struct ke_str rest = protocols;
+    struct ke_str item;
+    struct ke_str token = { NULL, 0 };
+    bool has_other = false;
+    while (ke_str_split(&rest, ',', &item)) {
+        struct ke_str protocol = ke_str_trim(item);
+        if (!ke_str_cut_prefix(&protocol, KE_STR(TOKEN_PROTOCOL))) {
+            has_other = has_other || protocol.len > 0;
+        } else if (token.ptr != NULL) {
+            return ke_fail(err, KE_UNAUTHENTICATED, "Unauthorized");
+        } else {
+            token = protocol;
+        }
+    }
+    if (token.ptr == NULL) {
+        return KE_OK;
+    }
+    if (!has_other || token.len == 0 || ke_base64_decode(token, out, err) != KE_OK) {
         return ke_fail(err, KE_UNAUTHENTICATED, "Unauthorized");
+    }
+    return KE_OK;
+}
+
+/* Why a token is refused is not told to who sent it: only TokenReview says, to who may ask. */
+static enum ke_code check_token(const struct api_credentials *credentials, struct ke_str token,
+                                struct ke_arena *arena, const struct auth_user **out,
+                                struct ke_err *err)
+{
+    struct auth_bearer_result *result = ke_arena_alloc(arena, sizeof(*result));
+    if (result == NULL) {
+        return ke_fail(err, KE_NOMEM, "token");
+    }
+    enum ke_code rc = KE_UNAUTHENTICATED;
+    if (credentials->bearer != NULL) {
+        rc = auth_bearer_check(credentials->bearer, token, NULL, 0, arena, result, err);
+    }
+    if (rc == KE_UNAUTHENTICATED) {
+        return ke_fail(err, rc, "Unauthorized");
+    }
+    if (rc == KE_OK) {
+        *out = &result->user;
+    }
+    return rc;
+}
+
+enum ke_code api_authenticate(const struct api_credentials *credentials, struct ke_arena *arena,
+                              const struct auth_user **out, struct ke_err *err)
+{
+    if (credentials->identity != NULL) {
+        *out = &credentials->identity->user;
+        return KE_OK;
+    }
+    struct ke_str token = token_of_header(credentials->authorization);
+    ke_auto_buf decoded = KE_BUF_INIT(LIMIT_TOKEN_BYTES);
+    if (token.len == 0) {
+        enum ke_code rc = token_of_protocols(credentials->protocols, &decoded, err);
+        if (rc != KE_OK) {
+            return rc;
+        }
+        token = ke_buf_str(&decoded);
+    }
+    if (token.len > 0) {
+        return check_token(credentials, token, arena, out, err);
     }
     *out = &anonymous;
     return KE_OK;
@@ -142,7 +215,14 @@ bool api_authorize_default(void *ctx, const struct auth_attributes *attributes,
     if (auth_user_is_in(attributes->user, "system:masters")) {
         return true;
     }
-    if (attributes->is_resource || !ke_str_eq_c(attributes->verb, "get")) {
+    /* Everybody may ask who they are. */
+    if (attributes->is_resource) {
+        return ke_str_eq_c(attributes->verb, "create") &&
+               ke_str_eq_c(attributes->group, "authentication.k8s.io") &&
+               ke_str_eq_c(attributes->resource, "selfsubjectreviews") &&
+               auth_user_is_in(attributes->user, "system:authenticated");
+    }
+    if (!ke_str_eq_c(attributes->verb, "get")) {
         return false;
     }
     return is_public_path(attributes->path) ||

@@ -3,10 +3,11 @@
 #define CORE_API_AUTH_H
 /*
  * Who asks and whether it may. A connection's identity comes from its client certificate or, on the
- * unix socket, from the kernel; a request without either is anonymous, and one with a token that
- * nobody issued is refused. Immutable once made; any thread.
+ * unix socket, from the kernel; else from a request's bearer token; a request without any is
+ * anonymous. Immutable once made; any thread.
  */
 #include "core/api/server.h"
+#include "core/auth/bearer.h"
 
 /* The identity a connection brought with it. */
 struct api_identity; /* shared: refcounted */
@@ -22,12 +23,22 @@ void api_identity_free(struct api_identity *identity); /* drops a reference; NUL
 KE_AUTO_DEFINE(api_identity)
 const struct auth_user *api_identity_user(const struct api_identity *identity);
 
+/* What a request shows of who sends it. */
+struct api_credentials {
+    const struct api_identity *identity; /* of the connection; NULL: it brought none */
+    struct ke_str authorization;         /* the header, may be empty */
+    struct ke_str protocols; /* Sec-WebSocket-Protocol, may be empty: a browser has no other way to
+                                send a token (base64url.bearer.authorization.k8s.io.TOKEN) */
+    struct auth_bearer *bearer; /* NULL: no token is good */
+};
 /*
- * identity NULL: the connection brought none. authorization: the header, may be empty.
- * Errors: KE_UNAUTHENTICATED.
+ * A certificate goes before a token, as upstream; what a token's user needs lives in arena. A bad
+ * token is refused, never anonymous. Errors: KE_UNAUTHENTICATED, KE_NOMEM, KE_IO.
  */
-enum ke_code api_authenticate(const struct api_identity *identity, struct ke_str authorization,
+enum ke_code api_authenticate(const struct api_credentials *credentials, struct ke_arena *arena,
                               const struct auth_user **out, struct ke_err *err) KE_MUST_CHECK;
+/* Does this WebSocket protocol name only carry a token? Such a one is never chosen. */
+bool api_protocol_is_token(struct ke_str protocol);
 
 /* `pods is forbidden: User "bob" cannot list resource "pods" in API group "" at the cluster scope`
  */

@@ -3,6 +3,7 @@
  * From head and body to the handler: what is asked, by whom, may they, and is it served. On the
  * request's API loop.
  */
+#include "core/api/computed.h"
 #include "core/api/impersonate.h"
 #include "core/api/server_impl.h"
 #include "core/base/limits.h"
@@ -165,6 +166,30 @@ static bool find_kind(struct api_request *request)
     return true;
 }
 
+/* What is not stored, by the kind that is spoken. False: core/resource knows it. */
+static bool handle_computed(struct api_request *request)
+{
+    static const struct {
+        enum model_kind_id id;
+        void (*handle)(struct api_request *request);
+    } handlers[] = {
+        { MODEL_COMPONENTSTATUS, api_handle_componentstatus },
+        { MODEL_SELFSUBJECTREVIEW, api_handle_self_subject_review },
+        { MODEL_TOKENREQUEST, api_handle_token_request },
+        { MODEL_TOKENREVIEW, api_handle_token_review },
+    };
+    const struct model_subresource *sub = request->subresource;
+    const struct model_kind *spoken =
+        sub != NULL && sub->speaks != NULL ? sub->speaks : request->kind;
+    for (size_t i = 0; i < KE_ARRAY_LEN(handlers); i++) {
+        if (handlers[i].id == spoken->id) {
+            handlers[i].handle(request);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void dispatch_resource(struct api_request *request)
 {
     if (!find_kind(request)) {
@@ -184,9 +209,10 @@ static void dispatch_resource(struct api_request *request)
         api_respond_not_acceptable(request, negotiated, types);
         return;
     }
-    if (request->kind->is_computed) {
-        api_handle_componentstatus(request);
-    } else if (ke_str_eq_c(request->verb, "get")) {
+    if (handle_computed(request)) {
+        return;
+    }
+    if (ke_str_eq_c(request->verb, "get")) {
         api_handle_get(request);
     } else if (ke_str_eq_c(request->verb, "list")) {
         api_handle_list(request);
@@ -211,9 +237,13 @@ void api_dispatch(struct api_request *request)
         rc = api_query_parse(query, request->arena, &request->query, &err);
     }
     if (rc == KE_OK) {
-        rc = api_authenticate(request->conn->identity,
-                              api_request_header(request, MHD_HTTP_HEADER_AUTHORIZATION),
-                              &request->user, &err);
+        struct api_credentials credentials = {
+            .identity = request->conn->identity,
+            .authorization = api_request_header(request, MHD_HTTP_HEADER_AUTHORIZATION),
+            .protocols = api_request_header(request, "Sec-WebSocket-Protocol"),
+            .bearer = request->server->options.bearer,
+        };
+        rc = api_authenticate(&credentials, request->arena, &request->user, &err);
     }
     if (rc != KE_OK) {
         api_respond_error(request, rc, &err);

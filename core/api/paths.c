@@ -3,6 +3,7 @@
  * Paths that are no resource: discovery, OpenAPI, version, metrics; health and kedge's own have
  * files of their own. On the request's API loop.
  */
+#include "core/api/computed.h"
 #include "core/api/server_impl.h"
 #include "core/base/limits.h"
 
@@ -243,7 +244,7 @@ void api_handle_path(struct api_request *request)
     } else if (ke_str_has_prefix(path, KE_STR("/kedge/"))) {
         request->target.path = path;
         api_handle_kedge(request);
-    } else {
+    } else if (!api_handle_openid(request)) {
         dispatch_docs(request, path);
     }
 }

@@ -33,9 +33,9 @@ static enum ke_code copy_options(struct api_server *server, const struct api_opt
     if (options->n_listen > 0 && options->tls == NULL) {
         return ke_fail(err, KE_INVALID, "API listeners need TLS");
     }
-    bool is_copied = copy_str(server->arena, &own->git_version) &&
-                     copy_str(server->arena, &own->git_commit) &&
-                     copy_str(server->arena, &own->build_date);
+    bool is_copied =
+        copy_str(server->arena, &own->git_version) && copy_str(server->arena, &own->git_commit) &&
+        copy_str(server->arena, &own->build_date) && copy_str(server->arena, &own->external_url);
     if (is_copied && options->unix_path != NULL) {
         struct ke_str path = ke_arena_str(server->arena, ke_str_c(options->unix_path));
         own->unix_path = path.ptr;

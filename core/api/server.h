@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/auth/bearer.h"
 #include "core/auth/user.h"
 #include "core/base/addr.h"
 #include "core/base/buf.h"
@@ -35,8 +36,8 @@
 
 struct api_server;
 
-/* The default: system:masters everything; everybody /healthz /livez /readyz /version, and
- * system:monitoring /metrics too; nothing else. */
+/* The default: system:masters everything; who is known may ask who they are; everybody /healthz
+ * /livez /readyz /version, and system:monitoring /metrics too; nothing else. */
 bool api_authorize_default(void *ctx, const struct auth_attributes *attributes,
                            struct ke_buf *out_reason);
 
@@ -58,6 +59,9 @@ struct api_options {
     struct api_hooks hooks;
     auth_authorize_fn *authorize; /* NULL: api_authorize_default */
     void *authorize_ctx;
+    struct auth_bearer *bearer; /* tokens; NULL: none is good, and none is issued */
+    struct ke_str external_url; /* "https://192.0.2.1:6443", where others find the keys of tokens;
+                                   empty: their issuer */
 
     const char *unix_path;   /* NULL: none. Mode 0600; root (and our own user) is system:masters */
     struct tls_context *tls; /* of `listen`; ask for client certificates, ALPN http/1.1 */

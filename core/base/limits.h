@@ -42,13 +42,14 @@
 #define LIMIT_SERVICE_RANGE        (1U << 20)  /* addresses used of one service range */
 
 /* custom resources */
-#define LIMIT_CUSTOM_ROWS          8192 /* kinds ever defined in the life of a process, and their surfaces */
-#define LIMIT_DEFINITION_BYTES     (16U << 20) /* one definition, compiled */
-#define LIMIT_SCHEMA_DEPTH         64          /* of a schema, and so of what it is asked about */
-#define LIMIT_PATTERN_STEPS        200000      /* of one match */
-#define LIMIT_PATTERN_BYTES        4096        /* of one expression */
-#define LIMIT_SCHEMA_STEPS         4000000 /* schemas applied to values in one validation */
-#define LIMIT_API_VERSION_BYTES    384     /* "group/version" */
+#define LIMIT_CUSTOM_ROWS 8192 /* kinds ever defined in the life of a process, and their surfaces  \
+                                */
+#define LIMIT_DEFINITION_BYTES  (16U << 20) /* one definition, compiled */
+#define LIMIT_SCHEMA_DEPTH      64          /* of a schema, and so of what it is asked about */
+#define LIMIT_PATTERN_STEPS     200000      /* of one match */
+#define LIMIT_PATTERN_BYTES     4096        /* of one expression */
+#define LIMIT_SCHEMA_STEPS      4000000     /* schemas applied to values in one validation */
+#define LIMIT_API_VERSION_BYTES 384         /* "group/version" */
 
 /* names */
 #define LIMIT_DNS_LABEL_BYTES 63
@@ -78,6 +79,7 @@
 #define LIMIT_PEM_BYTES               (1U << 20)  /* a chain, a key, a bundle of roots */
 #define LIMIT_CERT_BYTES              (16U << 10) /* DER of one that we make */
 #define LIMIT_TOKEN_BYTES             (12U << 10) /* a bearer token; more is no part of a head */
+#define LIMIT_CACHED_TOKENS           1024        /* whose signature was checked lately */
 #define LIMIT_TLS_CACHED_SESSIONS     256
 #define LIMIT_TLS_SESSION_S           3600 /* how long a session can be taken up again */
 #define LIMIT_DNS_UDP_BYTES           1232

@@ -24,6 +24,8 @@ static const struct model_kind *const table[] = {
     &model_kind_service,
     &model_kind_deployment,
     &model_kind_replicaset,
+    &model_kind_selfsubjectreview,
+    &model_kind_tokenreview,
     &model_kind_ingressclass,
     &model_kind_ingress,
     &model_kind_lease,

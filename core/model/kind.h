@@ -47,9 +47,12 @@ enum model_kind_id {
     MODEL_LEASE,
     MODEL_COMPONENTSTATUS,
     MODEL_CUSTOMRESOURCEDEFINITION,
+    MODEL_TOKENREVIEW,
+    MODEL_SELFSUBJECTREVIEW,
     MODEL_KIND_COUNT,
     /* Spoken by subresources and in no table. */
     MODEL_SCALE,
+    MODEL_TOKENREQUEST,
     MODEL_EVICTION,
     MODEL_CUSTOM /* all kinds of CustomResourceDefinitions share it */
 };
@@ -86,7 +89,8 @@ struct model_version {
     const char *version; /* "v1" */
     const char *message; /* schema name: "core.v1.Pod"; "" of custom kinds */
     bool is_unserved;    /* only stored in it: no look-up finds it, discovery leaves it out */
-    bool lacks_status, lacks_scale; /* custom kinds: subresources of the kind, not of this version */
+    bool lacks_status,
+        lacks_scale; /* custom kinds: subresources of the kind, not of this version */
     /* In place, between this version and the stored one, apiVersion included; NULL where they are
      * equal but for apiVersion. False: out of memory. Use model_version_to_storage and
      * _from_storage, which set apiVersion too. */
@@ -126,10 +130,10 @@ struct model_subresource {
 struct model_kind {
     enum model_kind_id id;
     const struct model_custom *custom; /* NULL: built in */
-    const char *kind;      /* "Pod" */
-    const char *list_kind; /* "PodList" */
-    const char *plural;    /* "pods" */
-    const char *singular;  /* "pod" */
+    const char *kind;                  /* "Pod" */
+    const char *list_kind;             /* "PodList" */
+    const char *plural;                /* "pods" */
+    const char *singular;              /* "pod" */
     const char *short_names[MODEL_MAX_NAMES];
     const char *categories[MODEL_MAX_NAMES];
     const char *prefix; /* "/registry/pods/": with the slash; then NS/NAME or NAME */

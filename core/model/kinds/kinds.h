@@ -28,11 +28,14 @@ extern const struct model_kind model_kind_pod;
 extern const struct model_kind model_kind_replicaset;
 extern const struct model_kind model_kind_replicationcontroller;
 extern const struct model_kind model_kind_secret;
+extern const struct model_kind model_kind_selfsubjectreview;
 extern const struct model_kind model_kind_service;
 extern const struct model_kind model_kind_serviceaccount;
+extern const struct model_kind model_kind_tokenreview;
 
 /* Spoken by subresources, in no table. */
 extern const struct model_kind model_kind_eviction;
 extern const struct model_kind model_kind_scale;
+extern const struct model_kind model_kind_tokenrequest;
 
 #endif

@@ -18,4 +18,7 @@ const struct model_kind model_kind_serviceaccount = {
     .versions = {
         { .group = "", .version = "v1", .message = "core.v1.ServiceAccount" },
     },
+    .subresources = {
+        { .name = "token", .verbs = MODEL_VERB_CREATE, .speaks = &model_kind_tokenrequest },
+    },
 };

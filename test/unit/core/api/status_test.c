@@ -189,13 +189,31 @@ static void bad_tokens_are_not_anonymous(void **state)
     (void)state;
     const struct auth_user *user = NULL;
     struct ke_err err;
-    assert_int_equal(api_authenticate(NULL, KE_STR("Bearer nonsense"), &user, &err),
-                     KE_UNAUTHENTICATED);
-    assert_null(user);
-    assert_int_equal(api_authenticate(NULL, KE_STR(""), &user, &err), KE_OK);
-    assert_true(ke_str_eq_c(user->name, "system:anonymous"));
+    static const struct api_credentials bad[] = {
+        { .authorization = KE_STR_INIT("Bearer nonsense") },
+        { .authorization = KE_STR_INIT("  bearer   nonsense ") },
+        { .protocols = KE_STR_INIT("v5.channel.k8s.io, base64url.bearer.authorization.k8s.io.YQ") },
+        { .protocols = KE_STR_INIT("base64url.bearer.authorization.k8s.io.YQ") },
+        { .protocols = KE_STR_INIT("a,base64url.bearer.authorization.k8s.io.,b") },
+    };
+    static const struct api_credentials none[] = {
+        { .authorization = KE_STR_INIT("") },
+        { .authorization = KE_STR_INIT("Basic YTpi") },
+        { .authorization = KE_STR_INIT("Bearer") },
+        { .protocols = KE_STR_INIT("v5.channel.k8s.io, v4.channel.k8s.io") },
+    };
+    KE_AUTO(ke_arena) *arena = ke_arena_new(1U << 16);
+    for (size_t i = 0; i < KE_ARRAY_LEN(bad); i++) {
+        assert_int_equal(api_authenticate(&bad[i], arena, &user, &err), KE_UNAUTHENTICATED);
+        assert_null(user);
+    }
+    for (size_t i = 0; i < KE_ARRAY_LEN(none); i++) {
+        assert_int_equal(api_authenticate(&none[i], arena, &user, &err), KE_OK);
+        assert_true(ke_str_eq_c(user->name, "system:anonymous"));
+    }
     KE_AUTO(api_identity) *root = api_identity_local_root();
-    assert_int_equal(api_authenticate(root, KE_STR("Bearer nonsense"), &user, &err), KE_OK);
+    struct api_credentials both = { .identity = root, .authorization = KE_STR("Bearer nonsense") };
+    assert_int_equal(api_authenticate(&both, arena, &user, &err), KE_OK);
     assert_true(ke_str_eq_c(user->groups[0], "system:masters"));
 }
 
