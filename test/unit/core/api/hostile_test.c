@@ -78,9 +78,10 @@ static void make_namespace(struct fixture *f)
     assert_int_equal(resource_call(f->store, &request, NULL, &err), KE_OK);
 }
 
-static bool allow(void *ctx, const struct auth_attributes *asked)
+static bool allow(void *ctx, const struct auth_attributes *asked, struct ke_buf *out_reason)
 {
     (void)ctx;
+    (void)out_reason;
     (void)asked;
     return true;
 }
