@@ -49,9 +49,17 @@ extern const struct api_table api_table_pods, api_table_deployments, api_table_r
     api_table_namespaces, api_table_configmaps, api_table_secrets, api_table_serviceaccounts,
     api_table_events, api_table_leases, api_table_componentstatuses, api_table_scales;
 
+extern const struct api_table api_table_persistentvolumes, api_table_persistentvolumeclaims,
+    api_table_storageclasses, api_table_volumeattributesclasses, api_table_csidrivers,
+    api_table_csinodes, api_table_csistoragecapacities, api_table_resourcequotas,
+    api_table_networkpolicies, api_table_ipaddresses, api_table_servicecidrs, api_table_apiservices,
+    api_table_resourceclaims, api_table_resourceslices, api_table_deviceclasses,
+    api_table_resourceclaimtemplates;
+
 void api_cell_str(struct api_cells *cells, struct ke_str text);
 void api_cell_str_or(struct api_cells *cells, struct ke_str text, const char *if_empty);
 void api_cell_i64(struct api_cells *cells, int64_t value);
+void api_cell_bool(struct api_cells *cells, bool value);
 void api_cell_f(struct api_cells *cells, const char *fmt, ...) KE_PRINTF(2, 3);
 /* What was built in a buffer; if_empty when it is empty. */
 void api_cell_buf(struct api_cells *cells, const struct ke_buf *text, const char *if_empty);

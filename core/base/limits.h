@@ -36,6 +36,7 @@
 #define LIMIT_ISSUE_TEXT_BYTES     (4U << 20) /* one problem of an object, its value quoted */
 #define LIMIT_ANNOTATIONS_BYTES    (256U << 10)
 #define LIMIT_LIST_ITEMS           1000 /* of a list whose items are compared with each other */
+#define LIMIT_RESOURCE_NAMES       128  /* resources in one map of a LimitRange or ResourceQuota */
 #define LIMIT_DATA_BYTES           (1U << 20)  /* of a ConfigMap or Secret, decoded */
 #define LIMIT_OPERATION_BYTES      (16U << 20) /* texts and messages of one write */
 #define LIMIT_WARNINGS             64          /* of one write */

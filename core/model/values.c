@@ -99,6 +99,105 @@ void model_check_not_special_ip(struct model_issues *issues, struct model_path p
     }
 }
 
+bool model_quantity_of(const cJSON *value, struct model_quantity *out)
+{
+    struct ke_err err = KE_ERR_INIT;
+    return cJSON_IsString(value) &&
+           model_quantity_parse(ke_json_value_str(value), out, &err) == KE_OK;
+}
+
+bool model_check_quantity(struct model_issues *issues, struct model_path path, const cJSON *value,
+                          bool is_positive)
+{
+    struct model_quantity quantity;
+    if (!model_quantity_of(value, &quantity))
+        return true;
+    if (!quantity.is_negative && !(is_positive && model_quantity_is_zero(&quantity)))
+        return true;
+    model_report_invalid(issues, path, ke_json_value_str(value),
+                         is_positive ? "must be greater than zero"
+                                     : "must be greater than or equal to 0");
+    return false;
+}
+
+void model_check_csi_driver(struct model_issues *issues, struct model_path path, struct ke_str name)
+{
+    if (ke_str_is_empty(name)) {
+        model_report_required(issues, path, "");
+        return;
+    }
+    if (name.len > LIMIT_DNS_LABEL_BYTES) {
+        model_report_too_long(issues, path, LIMIT_DNS_LABEL_BYTES);
+        return;
+    }
+    char lower[LIMIT_DNS_LABEL_BYTES];
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    (void)model_check_name(issues, path, ke_str_of(lower, name.len), model_name_subdomain);
+}
+
+bool model_check_required(struct model_issues *issues, const struct model_path *path,
+                          const cJSON *object, const char *name)
+{
+    if (!model_is_unset(object, name))
+        return true;
+    model_report_required(issues, model_path_child(path, name), "");
+    return false;
+}
+
+void model_check_immutable(struct model_issues *issues, struct model_path path, const cJSON *object,
+                           const cJSON *old, const char *name)
+{
+    if (model_same_member(object, old, name))
+        return;
+    const cJSON *value = ke_json_get(object, name);
+    ke_auto_buf text = KE_BUF_INIT(LIMIT_ISSUE_TEXT_BYTES);
+    if (value != NULL)
+        ke_json_print(value, &text);
+    else
+        ke_buf_add_c(&text, "null");
+    struct ke_str printed = text.failed == KE_OK ? ke_buf_str(&text) : KE_STR("null");
+    model_report_invalid_raw(issues, path, printed, "field is immutable");
+}
+
+static void check_condition(const cJSON *conditions, const cJSON *condition,
+                            const struct model_path *path, struct model_issues *issues)
+{
+    static const char *const statuses[] = { "False", "True", "Unknown", NULL };
+    struct ke_str type = ke_json_str(condition, "type");
+    struct model_path type_at = model_path_child(path, "type");
+    if (ke_str_is_empty(type))
+        model_report_required(issues, type_at, "must be set");
+    else
+        (void)model_check_name(issues, type_at, type, model_name_qualified);
+    const cJSON *earlier = conditions->child;
+    while (earlier != condition && !ke_str_eq(ke_json_str(earlier, "type"), type))
+        earlier = earlier->next;
+    if (earlier != condition)
+        model_report_duplicate(issues, type_at, type);
+    (void)model_check_enum(issues, model_path_child(path, "status"),
+                           ke_json_str(condition, "status"), statuses);
+    if (model_is_unset(condition, "reason"))
+        model_report_required(issues, model_path_child(path, "reason"), "must be set");
+    if (model_is_unset(condition, "lastTransitionTime"))
+        model_report_required(issues, model_path_child(path, "lastTransitionTime"), "must be set");
+}
+
+void model_check_conditions(struct model_issues *issues, struct model_path path,
+                            const cJSON *conditions)
+{
+    if (!model_check_count(issues, path, conditions))
+        return;
+    size_t i = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, conditions) {
+        struct model_path at = model_path_index(&path, i++);
+        check_condition(conditions, item, &at, issues);
+    }
+}
+
 void model_check_port_or_name(struct model_issues *issues, struct model_path path,
                               const cJSON *value)
 {

@@ -9,6 +9,7 @@
 
 #include "core/base/addr.h"
 #include "core/model/path.h"
+#include "core/model/quantity.h"
 
 /*
  * "Too many" when the list or map has more than LIMIT_LIST_ITEMS: lists whose items are compared
@@ -30,6 +31,24 @@ void model_check_not_special_ip(struct model_issues *issues, struct model_path p
 /* An IntOrString that names a port. value NULL: 0. */
 void model_check_port_or_name(struct model_issues *issues, struct model_path path,
                               const cJSON *value);
+/* The quantity a member is, its canonical text; false: absent, or none (decoding has refused it).
+ */
+bool model_quantity_of(const cJSON *value, struct model_quantity *out);
+/* "must be greater than or equal to 0"; is_positive: "must be greater than zero". */
+bool model_check_quantity(struct model_issues *issues, struct model_path path, const cJSON *value,
+                          bool is_positive);
+/* The name of a CSI driver: a subdomain of at most 63 bytes in any case. */
+void model_check_csi_driver(struct model_issues *issues, struct model_path path,
+                            struct ke_str name);
+/* "Required value" when the member says nothing. */
+bool model_check_required(struct model_issues *issues, const struct model_path *path,
+                          const cJSON *object, const char *name);
+/* "field is immutable" when the member differs; the new value is shown. */
+void model_check_immutable(struct model_issues *issues, struct model_path path, const cJSON *object,
+                           const cJSON *old, const char *name);
+/* metav1.Condition, each: type, status, reason, lastTransitionTime, no type twice. */
+void model_check_conditions(struct model_issues *issues, struct model_path path,
+                            const cJSON *conditions);
 /* status.loadBalancer of Service and Ingress: addresses and host names. */
 void model_check_lb_ingress(struct model_issues *issues, struct model_path path,
                             const cJSON *ingress);

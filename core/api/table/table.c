@@ -49,6 +49,22 @@ const struct api_table *api_table_of(const struct model_kind *kind)
         &api_table_events,
         &api_table_leases,
         &api_table_componentstatuses,
+        &api_table_persistentvolumes,
+        &api_table_persistentvolumeclaims,
+        &api_table_storageclasses,
+        &api_table_volumeattributesclasses,
+        &api_table_csidrivers,
+        &api_table_csinodes,
+        &api_table_csistoragecapacities,
+        &api_table_resourcequotas,
+        &api_table_networkpolicies,
+        &api_table_ipaddresses,
+        &api_table_servicecidrs,
+        &api_table_apiservices,
+        &api_table_resourceclaims,
+        &api_table_resourceslices,
+        &api_table_deviceclasses,
+        &api_table_resourceclaimtemplates,
         &api_table_scales,
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(tables); i++) {
@@ -103,6 +119,12 @@ void api_cell_i64(struct api_cells *cells, int64_t value)
 {
     next_cell(cells);
     ke_buf_add_i64(cells->out, value);
+}
+
+void api_cell_bool(struct api_cells *cells, bool value)
+{
+    next_cell(cells);
+    ke_buf_add_c(cells->out, value ? "true" : "false");
 }
 
 void api_cell_f(struct api_cells *cells, const char *fmt, ...)

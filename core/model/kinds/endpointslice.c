@@ -3,6 +3,8 @@
  * EndpointSlices: derived by a controller (then lazy) or made by hand (then durable). Source:
  * Kubernetes apis/discovery. Pure; any thread.
  */
+#include "core/model/kinds/endpointslice.h"
+
 #include "core/base/json.h"
 #include "core/model/kinds/kinds.h"
 #include "core/model/names.h"
@@ -181,6 +183,7 @@ const struct model_kind model_kind_endpointslice = {
     .verbs = VERBS_ALL,
     .versions = {
         { .group = "discovery.k8s.io", .version = "v1", .message = "discovery.v1.EndpointSlice" },
+        { .group = "discovery.k8s.io", .version = "v1beta1", .message = "discovery.v1beta1.EndpointSlice", .to_storage = endpointslice_from_v1beta1, .from_storage = endpointslice_to_v1beta1 },
     },
     .set_defaults = set_defaults,
     .validate = validate,

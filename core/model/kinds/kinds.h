@@ -12,26 +12,43 @@
 #define VERBS_ALL    (VERBS_READ | MODEL_VERB_WATCH | VERBS_WRITE | MODEL_VERB_DELETECOLLECTION)
 #define VERBS_STATUS (MODEL_VERB_GET | MODEL_VERB_UPDATE | MODEL_VERB_PATCH)
 
+extern const struct model_kind model_kind_apiservice;
 extern const struct model_kind model_kind_componentstatus;
 extern const struct model_kind model_kind_configmap;
+extern const struct model_kind model_kind_csidriver;
+extern const struct model_kind model_kind_csinode;
+extern const struct model_kind model_kind_csistoragecapacity;
 extern const struct model_kind model_kind_customresourcedefinition;
 extern const struct model_kind model_kind_deployment;
+extern const struct model_kind model_kind_deviceclass;
 extern const struct model_kind model_kind_endpoints;
 extern const struct model_kind model_kind_endpointslice;
 extern const struct model_kind model_kind_event;
 extern const struct model_kind model_kind_ingress;
 extern const struct model_kind model_kind_ingressclass;
+extern const struct model_kind model_kind_ipaddress;
 extern const struct model_kind model_kind_lease;
+extern const struct model_kind model_kind_limitrange;
 extern const struct model_kind model_kind_namespace;
+extern const struct model_kind model_kind_networkpolicy;
 extern const struct model_kind model_kind_node;
+extern const struct model_kind model_kind_persistentvolume;
+extern const struct model_kind model_kind_persistentvolumeclaim;
 extern const struct model_kind model_kind_pod;
 extern const struct model_kind model_kind_replicaset;
 extern const struct model_kind model_kind_replicationcontroller;
+extern const struct model_kind model_kind_resourceclaim;
+extern const struct model_kind model_kind_resourceclaimtemplate;
+extern const struct model_kind model_kind_resourcequota;
+extern const struct model_kind model_kind_resourceslice;
 extern const struct model_kind model_kind_secret;
 extern const struct model_kind model_kind_selfsubjectreview;
 extern const struct model_kind model_kind_service;
 extern const struct model_kind model_kind_serviceaccount;
+extern const struct model_kind model_kind_servicecidr;
+extern const struct model_kind model_kind_storageclass;
 extern const struct model_kind model_kind_tokenreview;
+extern const struct model_kind model_kind_volumeattributesclass;
 
 /* Spoken by subresources, in no table. */
 extern const struct model_kind model_kind_eviction;
