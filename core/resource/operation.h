@@ -141,6 +141,9 @@ enum ke_code operation_decode(struct operation *op, cJSON *object,
 enum ke_code namespace_admit_create(struct operation *op) KE_MUST_CHECK; /* is ns open? */
 enum ke_code namespace_admit_delete(struct operation *op) KE_MUST_CHECK;
 bool namespace_is_empty_of_finalizers(const cJSON *object);
+/* The pod's service account: its name, token volume and secrets. */
+enum ke_code service_account_admit(struct operation *op, const cJSON *pod,
+                                   cJSON *spec) KE_MUST_CHECK;
 enum ke_code pod_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
 /* An Ingress without a class gets the default one. */
 enum ke_code ingress_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
