@@ -47,7 +47,10 @@ extern const struct api_table api_table_pods, api_table_deployments, api_table_r
     api_table_replicationcontrollers, api_table_services, api_table_endpoints,
     api_table_endpointslices, api_table_ingresses, api_table_ingressclasses, api_table_nodes,
     api_table_namespaces, api_table_configmaps, api_table_secrets, api_table_serviceaccounts,
-    api_table_events, api_table_leases, api_table_componentstatuses, api_table_scales;
+    api_table_events, api_table_leases, api_table_componentstatuses, api_table_scales,
+    api_table_daemonsets, api_table_statefulsets, api_table_controllerrevisions,
+    api_table_podtemplates, api_table_jobs, api_table_cronjobs, api_table_poddisruptionbudgets,
+    api_table_horizontalpodautoscalers, api_table_priorityclasses, api_table_runtimeclasses;
 
 extern const struct api_table api_table_persistentvolumes, api_table_persistentvolumeclaims,
     api_table_storageclasses, api_table_volumeattributesclasses, api_table_csidrivers,
@@ -84,10 +87,27 @@ struct api_more {
 bool api_more_add(struct api_more *more);
 void api_more_end(struct api_more *more);
 
+/* Two cells: names and images of the containers of a pod template. */
+void api_cells_template(struct api_cells *cells, const cJSON *template);
+/* A LabelSelector; "<none>" when it selects everything, or there is none. */
+void api_cell_selector(struct api_cells *cells, const cJSON *selector);
+
 #define API_CELL_BYTES 8192 /* a cell's text */
 #define API_COLUMN_NAME                                                                            \
     {                                                                                              \
         "Name", "string", "name", 0, "Name of the object, unique within its namespace."            \
+    }
+#define API_COLUMN_CONTAINERS                                                                      \
+    {                                                                                              \
+        "Containers", "string", "", 1, "Names of the containers of the template."                  \
+    }
+#define API_COLUMN_IMAGES                                                                          \
+    {                                                                                              \
+        "Images", "string", "", 1, "Images of the containers of the template."                     \
+    }
+#define API_COLUMN_SELECTOR                                                                        \
+    {                                                                                              \
+        "Selector", "string", "", 1, "Selector of the pods."                                       \
     }
 #define API_COLUMN_AGE                                                                             \
     {                                                                                              \

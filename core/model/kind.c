@@ -9,7 +9,7 @@
 #include "core/model/kinds/kinds.h"
 #include "core/model/meta.h"
 
-/* In the order of upstream's discovery: core, apps, networking, coordination, discovery. */
+/* Groups in the order of upstream's discovery. */
 static const struct model_kind *const table[] = {
     &model_kind_componentstatus,
     &model_kind_configmap,
@@ -21,21 +21,31 @@ static const struct model_kind *const table[] = {
     &model_kind_persistentvolumeclaim,
     &model_kind_persistentvolume,
     &model_kind_pod,
+    &model_kind_podtemplate,
     &model_kind_replicationcontroller,
     &model_kind_resourcequota,
     &model_kind_secret,
     &model_kind_serviceaccount,
     &model_kind_service,
+    &model_kind_controllerrevision,
+    &model_kind_daemonset,
     &model_kind_deployment,
     &model_kind_replicaset,
+    &model_kind_statefulset,
     &model_kind_selfsubjectreview,
     &model_kind_tokenreview,
+    &model_kind_horizontalpodautoscaler,
+    &model_kind_cronjob,
+    &model_kind_job,
     &model_kind_ingressclass,
     &model_kind_ingress,
     &model_kind_ipaddress,
     &model_kind_networkpolicy,
     &model_kind_servicecidr,
+    &model_kind_poddisruptionbudget,
+    &model_kind_priorityclass,
     &model_kind_lease,
+    &model_kind_runtimeclass,
     &model_kind_endpointslice,
     &model_kind_csidriver,
     &model_kind_csinode,

@@ -8,7 +8,7 @@
  * constant data; any thread.
  *
  * A write passes through a row in this order (core/resource drives it):
- *   create: normalise, to_storage, set_defaults, prepare_create, metadata, model_kind_validate
+ *   create: normalise, to_storage, set_defaults, metadata, prepare_create, model_kind_validate
  *   update: normalise, to_storage, set_defaults, (status of old kept), prepare_update, metadata,
  *           model_kind_validate
  *   status: normalise, to_storage, set_defaults, (all but status of old kept), prepare_status,
@@ -66,6 +66,16 @@ enum model_kind_id {
     MODEL_CUSTOMRESOURCEDEFINITION,
     MODEL_TOKENREVIEW,
     MODEL_SELFSUBJECTREVIEW,
+    MODEL_CONTROLLERREVISION,
+    MODEL_CRONJOB,
+    MODEL_DAEMONSET,
+    MODEL_HORIZONTALPODAUTOSCALER,
+    MODEL_JOB,
+    MODEL_PODDISRUPTIONBUDGET,
+    MODEL_PODTEMPLATE,
+    MODEL_PRIORITYCLASS,
+    MODEL_RUNTIMECLASS,
+    MODEL_STATEFULSET,
     MODEL_KIND_COUNT,
     /* Spoken by subresources and in no table. */
     MODEL_SCALE,
@@ -102,10 +112,11 @@ enum model_verb {
 /* One group version in which a kind is served. The first of a kind is the version it is stored in.
  */
 struct model_version {
-    const char *group;   /* "" for core */
-    const char *version; /* "v1" */
-    const char *message; /* schema name: "core.v1.Pod"; "" of custom kinds */
-    bool is_unserved;    /* only stored in it: no look-up finds it, discovery leaves it out */
+    const char *group;       /* "" for core */
+    const char *version;     /* "v1" */
+    const char *message;     /* schema name: "core.v1.Pod"; "" of custom kinds */
+    bool is_unserved;        /* only stored in it: no look-up finds it, discovery leaves it out */
+    bool orphans_dependents; /* a delete that says nothing about dependents leaves them behind */
     bool lacks_status,
         lacks_scale; /* custom kinds: subresources of the kind, not of this version */
     /* In place, between this version and the stored one, apiVersion included; NULL where they are
@@ -141,7 +152,7 @@ struct model_subresource {
 };
 
 #define MODEL_MAX_VERSIONS     8
-#define MODEL_MAX_SUBRESOURCES 8
+#define MODEL_MAX_SUBRESOURCES 12
 #define MODEL_MAX_NAMES        8 /* short names, categories */
 
 struct model_kind {

@@ -198,6 +198,45 @@ void model_check_conditions(struct model_issues *issues, struct model_path path,
     }
 }
 
+int64_t model_int_or_percent(const cJSON *value)
+{
+    if (cJSON_IsNumber(value))
+        return (int64_t)value->valuedouble;
+    struct ke_str text = ke_json_value_str(value);
+    uint64_t number = 0;
+    if (text.len < 2 || !ke_str_to_u64(ke_str_sub(text, 0, text.len - 1), INT32_MAX, &number))
+        return 0;
+    return (int64_t)number;
+}
+
+struct ke_str model_print_int_or_string(struct ke_arena *arena, const cJSON *value)
+{
+    if (cJSON_IsString(value))
+        return ke_json_value_str(value);
+    return ke_arena_fmt(arena, "%d", (int)model_int_or_percent(value));
+}
+
+void model_check_int_or_percent(struct model_issues *issues, struct model_path path,
+                                const cJSON *value)
+{
+    if (!cJSON_IsString(value)) {
+        (void)model_check_not_negative(issues, path, model_int_or_percent(value));
+        return;
+    }
+    struct ke_str text = ke_json_value_str(value);
+    struct model_complaints c = model_name_percent(text);
+    for (size_t i = 0; i < c.n; i++)
+        model_report_invalid_raw(issues, path, text, c.text[i]);
+}
+
+void model_check_at_most_all(struct model_issues *issues, struct model_path path,
+                             const cJSON *value)
+{
+    if (cJSON_IsString(value) && model_int_or_percent(value) > 100)
+        model_report_invalid_raw(issues, path, ke_json_value_str(value),
+                                 "must not be greater than 100%");
+}
+
 void model_check_port_or_name(struct model_issues *issues, struct model_path path,
                               const cJSON *value)
 {

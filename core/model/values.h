@@ -28,6 +28,16 @@ bool model_check_cidr(struct model_issues *issues, struct model_path path, struc
 /* Not unspecified, loopback, link-local: addresses that mean something else on every host. */
 void model_check_not_special_ip(struct model_issues *issues, struct model_path path,
                                 struct ke_str value);
+/* The number of an IntOrString, that of a percentage without its sign; 0: neither, or absent. */
+int64_t model_int_or_percent(const cJSON *value);
+/* As it is printed: 3, 25%. */
+struct ke_str model_print_int_or_string(struct ke_arena *arena, const cJSON *value);
+/* A count or a percentage, not negative. */
+void model_check_int_or_percent(struct model_issues *issues, struct model_path path,
+                                const cJSON *value);
+/* At most 100%. */
+void model_check_at_most_all(struct model_issues *issues, struct model_path path,
+                             const cJSON *value);
 /* An IntOrString that names a port. value NULL: 0. */
 void model_check_port_or_name(struct model_issues *issues, struct model_path path,
                               const cJSON *value);

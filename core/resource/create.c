@@ -47,8 +47,8 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
 {
     const struct model_kind *kind = op->kind;
     if ((kind->set_defaults != NULL && !kind->set_defaults(object)) ||
-        (kind->prepare_create != NULL && !kind->prepare_create(object)) ||
-        !metadata_prepare_create(kind, object, op->request.ns, operation_timestamp(op, 0)))
+        !metadata_prepare_create(kind, object, op->request.ns, operation_timestamp(op, 0)) ||
+        (kind->prepare_create != NULL && !kind->prepare_create(object)))
         return operation_fail_nomem(op);
     if (kind->id == MODEL_POD)
         return pod_admit_create(op, object);

@@ -66,6 +66,16 @@ const struct api_table *api_table_of(const struct model_kind *kind)
         &api_table_deviceclasses,
         &api_table_resourceclaimtemplates,
         &api_table_scales,
+        &api_table_daemonsets,
+        &api_table_statefulsets,
+        &api_table_controllerrevisions,
+        &api_table_podtemplates,
+        &api_table_jobs,
+        &api_table_cronjobs,
+        &api_table_poddisruptionbudgets,
+        &api_table_horizontalpodautoscalers,
+        &api_table_priorityclasses,
+        &api_table_runtimeclasses,
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(tables); i++) {
         if (tables[i]->kind == kind->id) {
@@ -210,6 +220,24 @@ void api_table_format_each(const cJSON *array, const char *name, struct ke_buf *
         ke_buf_add_c(out, n++ > 0 ? "," : "");
         ke_buf_add_str(out, ke_json_str(item, name));
     }
+}
+
+void api_cells_template(struct api_cells *cells, const cJSON *template)
+{
+    const cJSON *containers = ke_json_path(template, "spec.containers");
+    ke_auto_buf names = KE_BUF_INIT(API_CELL_BYTES);
+    ke_auto_buf images = KE_BUF_INIT(API_CELL_BYTES);
+    api_table_format_each(containers, "name", &names);
+    api_table_format_each(containers, "image", &images);
+    api_cell_buf(cells, &names, "");
+    api_cell_buf(cells, &images, "");
+}
+
+void api_cell_selector(struct api_cells *cells, const cJSON *selector)
+{
+    ke_auto_buf text = KE_BUF_INIT(API_CELL_BYTES);
+    api_table_format_selector(selector, &text);
+    api_cell_buf(cells, &text, "<none>");
 }
 
 bool api_more_add(struct api_more *more)

@@ -5,28 +5,15 @@
 #include "core/api/table.h"
 #include "core/base/json.h"
 
-#define COLUMN_CONTAINERS                                                                          \
-    {                                                                                              \
-        "Containers", "string", "", 1, "Names of the containers of the template."                  \
-    }
-#define COLUMN_IMAGES                                                                              \
-    {                                                                                              \
-        "Images", "string", "", 1, "Images of the containers of the template."                     \
-    }
-#define COLUMN_SELECTOR                                                                            \
-    {                                                                                              \
-        "Selector", "string", "", 1, "Selector of the pods."                                       \
-    }
-
 static const struct api_column deployment_columns[] = {
     API_COLUMN_NAME,
     { "Ready", "string", "", 0, "Pods that are ready, of those desired." },
     { "Up-to-date", "string", "", 0, "Pods of the latest template." },
     { "Available", "string", "", 0, "Pods that have been ready for long enough." },
     API_COLUMN_AGE,
-    COLUMN_CONTAINERS,
-    COLUMN_IMAGES,
-    COLUMN_SELECTOR,
+    API_COLUMN_CONTAINERS,
+    API_COLUMN_IMAGES,
+    API_COLUMN_SELECTOR,
 };
 
 static const struct api_column replica_columns[] = {
@@ -35,9 +22,9 @@ static const struct api_column replica_columns[] = {
     { "Current", "integer", "", 0, "Pods there are." },
     { "Ready", "integer", "", 0, "Pods that are ready." },
     API_COLUMN_AGE,
-    COLUMN_CONTAINERS,
-    COLUMN_IMAGES,
-    COLUMN_SELECTOR,
+    API_COLUMN_CONTAINERS,
+    API_COLUMN_IMAGES,
+    API_COLUMN_SELECTOR,
 };
 
 static const struct api_column scale_columns[] = {
@@ -57,24 +44,6 @@ static int64_t desired(const cJSON *object)
     return ke_json_i64(ke_json_path(object, "spec"), "replicas", 0);
 }
 
-static void print_template(const cJSON *object, struct api_cells *cells)
-{
-    const cJSON *containers = ke_json_path(object, "spec.template.spec.containers");
-    ke_auto_buf names = KE_BUF_INIT(API_CELL_BYTES);
-    ke_auto_buf images = KE_BUF_INIT(API_CELL_BYTES);
-    api_table_format_each(containers, "name", &names);
-    api_table_format_each(containers, "image", &images);
-    api_cell_buf(cells, &names, "");
-    api_cell_buf(cells, &images, "");
-}
-
-static void print_label_selector(const cJSON *object, struct api_cells *cells)
-{
-    ke_auto_buf selector = KE_BUF_INIT(API_CELL_BYTES);
-    api_table_format_selector(ke_json_path(object, "spec.selector"), &selector);
-    api_cell_buf(cells, &selector, "<none>");
-}
-
 static void print_deployment(const cJSON *object, struct api_cells *cells)
 {
     api_cell_name(cells, object);
@@ -83,8 +52,8 @@ static void print_deployment(const cJSON *object, struct api_cells *cells)
     api_cell_i64(cells, status_count(object, "updatedReplicas"));
     api_cell_i64(cells, status_count(object, "availableReplicas"));
     api_cell_age(cells, object);
-    print_template(object, cells);
-    print_label_selector(object, cells);
+    api_cells_template(cells, ke_json_path(object, "spec.template"));
+    api_cell_selector(cells, ke_json_path(object, "spec.selector"));
 }
 
 static void print_replicas(const cJSON *object, struct api_cells *cells)
@@ -94,13 +63,13 @@ static void print_replicas(const cJSON *object, struct api_cells *cells)
     api_cell_i64(cells, status_count(object, "replicas"));
     api_cell_i64(cells, status_count(object, "readyReplicas"));
     api_cell_age(cells, object);
-    print_template(object, cells);
+    api_cells_template(cells, ke_json_path(object, "spec.template"));
 }
 
 static void print_replicaset(const cJSON *object, struct api_cells *cells)
 {
     print_replicas(object, cells);
-    print_label_selector(object, cells);
+    api_cell_selector(cells, ke_json_path(object, "spec.selector"));
 }
 
 static void print_replicationcontroller(const cJSON *object, struct api_cells *cells)

@@ -79,6 +79,17 @@ static void check_against_limit(const cJSON *request, const cJSON *limits,
                          detail.ptr != NULL ? detail.ptr : "");
 }
 
+void container_validate_amounts(const cJSON *amounts, const struct model_path *path,
+                                struct model_issues *issues)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, amounts) {
+        struct ke_str name = ke_str_c(item->string);
+        check_name(name, model_path_key(path, name), issues);
+        check_quantity(item, model_path_key(path, name), issues);
+    }
+}
+
 void container_validate_resources(const cJSON *container, const struct model_path *path,
                                   struct model_issues *issues)
 {
@@ -87,12 +98,8 @@ void container_validate_resources(const cJSON *container, const struct model_pat
     struct model_path at = model_path_child(path, "resources");
     struct model_path limits_at = model_path_child(&at, "limits");
     struct model_path requests_at = model_path_child(&at, "requests");
+    container_validate_amounts(limits, &limits_at, issues);
     const cJSON *item;
-    cJSON_ArrayForEach(item, limits) {
-        struct ke_str name = ke_str_c(item->string);
-        check_name(name, model_path_key(&limits_at, name), issues);
-        check_quantity(item, model_path_key(&limits_at, name), issues);
-    }
     cJSON_ArrayForEach(item, ke_json_get(resources, "requests")) {
         struct ke_str name = ke_str_c(item->string);
         check_name(name, model_path_key(&requests_at, name), issues);

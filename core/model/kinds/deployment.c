@@ -4,7 +4,6 @@
 #include "core/model/kinds/kinds.h"
 #include "core/model/kinds/podspec.h"
 #include "core/model/kinds/workload.h"
-#include "core/model/names.h"
 #include "core/model/values.h"
 
 static bool default_strategy(cJSON *spec)
@@ -32,45 +31,18 @@ static bool prepare_create(cJSON *object)
     return workload_reset_status(object, false);
 }
 
-/* The number of an IntOrString, percents counted as such. */
-static int64_t number_of(const cJSON *value)
-{
-    if (cJSON_IsNumber(value))
-        return (int64_t)value->valuedouble;
-    struct ke_str text = ke_json_value_str(value);
-    uint64_t number = 0;
-    if (text.len < 2 || !ke_str_to_u64(ke_str_sub(text, 0, text.len - 1), INT32_MAX, &number))
-        return 0;
-    return (int64_t)number;
-}
-
-static void check_amount(const cJSON *value, struct model_path path, struct model_issues *issues)
-{
-    if (cJSON_IsString(value)) {
-        struct ke_str text = ke_json_value_str(value);
-        struct model_complaints c = model_name_percent(text);
-        for (size_t i = 0; i < c.n; i++)
-            model_report_invalid_raw(issues, path, text, c.text[i]);
-    } else {
-        (void)model_check_not_negative(issues, path, number_of(value));
-    }
-}
-
 static void check_rolling(const cJSON *rolling, const struct model_path *path,
                           struct model_issues *issues)
 {
     const cJSON *unavailable = ke_json_get(rolling, "maxUnavailable");
     const cJSON *surge = ke_json_get(rolling, "maxSurge");
     struct model_path at = model_path_child(path, "maxUnavailable");
-    check_amount(unavailable, at, issues);
-    check_amount(surge, model_path_child(path, "maxSurge"), issues);
-    struct ke_str text = cJSON_IsString(unavailable)
-                             ? ke_json_value_str(unavailable)
-                             : ke_arena_fmt(issues->arena, "%d", (int)number_of(unavailable));
-    if (number_of(unavailable) == 0 && number_of(surge) == 0)
-        model_report_invalid_raw(issues, at, text, "may not be 0 when `maxSurge` is 0");
-    if (cJSON_IsString(unavailable) && number_of(unavailable) > 100)
-        model_report_invalid_raw(issues, at, text, "must not be greater than 100%");
+    model_check_int_or_percent(issues, at, unavailable);
+    model_check_int_or_percent(issues, model_path_child(path, "maxSurge"), surge);
+    if (model_int_or_percent(unavailable) == 0 && model_int_or_percent(surge) == 0)
+        model_report_invalid_raw(issues, at, model_print_int_or_string(issues->arena, unavailable),
+                                 "may not be 0 when `maxSurge` is 0");
+    model_check_at_most_all(issues, at, unavailable);
 }
 
 static void check_strategy(const cJSON *spec, struct model_issues *issues)
@@ -97,8 +69,8 @@ static void validate(const cJSON *object, const cJSON *old, struct model_issues 
     const cJSON *spec = ke_json_get(object, "spec");
     struct model_path root = model_path_root("spec");
     workload_check_count(spec, "replicas", issues);
-    workload_check_selector(spec, issues);
-    template_validate(spec, false, issues);
+    workload_check_selector(spec, "deployment", issues);
+    template_validate(spec, "ReplicaSet", issues);
     check_strategy(spec, issues);
     workload_check_count(spec, "minReadySeconds", issues);
     workload_check_count(spec, "revisionHistoryLimit", issues);

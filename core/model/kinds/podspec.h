@@ -22,6 +22,9 @@ void container_validate_env(const cJSON *container, const struct model_path *pat
                             struct model_issues *issues);
 void container_validate_resources(const cJSON *container, const struct model_path *path,
                                   struct model_issues *issues);
+/* A map of resources and their quantities. */
+void container_validate_amounts(const cJSON *amounts, const struct model_path *path,
+                                struct model_issues *issues);
 void container_validate_probes(const cJSON *container, const struct model_path *path,
                                struct model_issues *issues);
 void volumes_validate(const cJSON *spec, const struct model_path *path,
@@ -39,10 +42,16 @@ void podspec_check_key_ref(const cJSON *ref, const struct model_path *path,
 void podspec_check_field_ref(const cJSON *ref, const struct model_path *path,
                              struct model_issues *issues);
 
+/* A pod template at path: labels, annotations and spec. template NULL: required. */
+void template_validate_pod(const cJSON *template, const struct model_path *path,
+                           struct model_issues *issues);
+/* selector (a LabelSelector) matches the labels of spec.template, where both are there. */
+void template_check_selected(const cJSON *workload_spec, struct model_issues *issues);
 /*
- * spec.template of a workload: labels, annotations and spec; selector (a LabelSelector, or a plain
- * map for ReplicationControllers) matches its labels; it restarts always.
+ * spec.template of a workload: as above, the selector (a LabelSelector, or a plain map of a
+ * ReplicationController) matches its labels, and it restarts always. owner: as upstream calls it.
  */
-void template_validate(const cJSON *workload_spec, bool is_map, struct model_issues *issues);
+#define TEMPLATE_OF_CONTROLLER "ReplicationController"
+void template_validate(const cJSON *workload_spec, const char *owner, struct model_issues *issues);
 
 #endif

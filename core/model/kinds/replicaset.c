@@ -20,8 +20,8 @@ static void validate(const cJSON *object, const cJSON *old, struct model_issues 
     const cJSON *spec = ke_json_get(object, "spec");
     workload_check_count(spec, "replicas", issues);
     workload_check_count(spec, "minReadySeconds", issues);
-    workload_check_selector(spec, issues);
-    template_validate(spec, false, issues);
+    workload_check_selector(spec, "deployment", issues);
+    template_validate(spec, "ReplicaSet", issues);
     if (old != NULL)
         workload_check_selector_update(spec, ke_json_get(old, "spec"), issues);
 }

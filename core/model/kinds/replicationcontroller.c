@@ -36,7 +36,7 @@ static void validate(const cJSON *object, const cJSON *old, struct model_issues 
     if (model_is_unset(spec, "selector"))
         model_report_required(issues, model_path_child(&root, "selector"), "");
     workload_check_count(spec, "replicas", issues);
-    template_validate(spec, true, issues);
+    template_validate(spec, TEMPLATE_OF_CONTROLLER, issues);
 }
 
 static void validate_status(const cJSON *object, const cJSON *old, struct model_issues *issues)

@@ -67,6 +67,8 @@ static bool selects(const cJSON *selector, bool is_map, const cJSON *labels)
 {
     if (is_map)
         return has_all(labels, selector);
+    if (selector == NULL) /* selects nothing */
+        return false;
     if (!has_all(labels, ke_json_get(selector, "matchLabels")))
         return false;
     const cJSON *requirement;
@@ -77,42 +79,64 @@ static bool selects(const cJSON *selector, bool is_map, const cJSON *labels)
     return true;
 }
 
-void template_validate(const cJSON *workload_spec, bool is_map, struct model_issues *issues)
+void template_validate_pod(const cJSON *template, const struct model_path *path,
+                           struct model_issues *issues)
 {
-    static const char *const always[] = { "Always", NULL };
-    struct model_path root = model_path_root("spec");
-    struct model_path path = model_path_child(&root, "template");
-    const cJSON *template = ke_json_get(workload_spec, "template");
     if (template == NULL) {
-        model_report_required(issues, path, "");
+        model_report_required(issues, *path, "");
         return;
     }
     const cJSON *meta = ke_json_get(template, "metadata");
-    const cJSON *labels = ke_json_get(meta, "labels");
-    struct model_path meta_at = model_path_child(&path, "metadata");
-    struct model_path labels_at = model_path_child(&meta_at, "labels");
-    const cJSON *selector = ke_json_get(workload_spec, "selector");
-    if (check_counts(selector, labels, &labels_at, issues) && !selects(selector, is_map, labels)) {
-        model_report_invalid_raw(issues, labels_at, model_go_string_map(issues->arena, labels),
-                                 "`selector` does not match template `labels`");
-    }
-    model_check_labels(issues, model_path_child(&path, "labels"), labels);
-    model_check_annotations(issues, model_path_child(&path, "annotations"),
+    model_check_labels(issues, model_path_child(path, "labels"), ke_json_get(meta, "labels"));
+    model_check_annotations(issues, model_path_child(path, "annotations"),
                             ke_json_get(meta, "annotations"));
     const cJSON *spec = ke_json_get(template, "spec");
-    struct model_path spec_at = model_path_child(&path, "spec");
+    struct model_path spec_at = model_path_child(path, "spec");
     podspec_validate(spec, &spec_at, false, issues);
     if (!model_is_unset(spec, "ephemeralContainers"))
         model_report_forbidden(issues, model_path_child(&spec_at, "ephemeralContainers"),
                                "ephemeral containers not allowed in pod template");
+}
+
+static void check_selected(const cJSON *workload_spec, bool is_map, struct model_issues *issues)
+{
+    struct model_path root = model_path_root("spec");
+    struct model_path path = model_path_child(&root, "template");
+    struct model_path meta_at = model_path_child(&path, "metadata");
+    struct model_path labels_at = model_path_child(&meta_at, "labels");
+    const cJSON *template = ke_json_get(workload_spec, "template");
+    const cJSON *labels = ke_json_get(ke_json_get(template, "metadata"), "labels");
+    const cJSON *selector = ke_json_get(workload_spec, "selector");
+    if (template != NULL && check_counts(selector, labels, &labels_at, issues) &&
+        !selects(selector, is_map, labels)) {
+        model_report_invalid_raw(issues, labels_at, model_go_string_map(issues->arena, labels),
+                                 "`selector` does not match template `labels`");
+    }
+}
+
+void template_check_selected(const cJSON *workload_spec, struct model_issues *issues)
+{
+    check_selected(workload_spec, false, issues);
+}
+
+void template_validate(const cJSON *workload_spec, const char *owner, struct model_issues *issues)
+{
+    static const char *const always[] = { "Always", NULL };
+    struct model_path root = model_path_root("spec");
+    struct model_path path = model_path_child(&root, "template");
+    struct model_path spec_at = model_path_child(&path, "spec");
+    const cJSON *template = ke_json_get(workload_spec, "template");
+    const cJSON *spec = ke_json_get(template, "spec");
+    check_selected(workload_spec, strcmp(owner, TEMPLATE_OF_CONTROLLER) == 0, issues);
+    template_validate_pod(template, &path, issues);
     struct ke_str restart = ke_json_str(spec, "restartPolicy");
     if (ke_str_eq_c(restart, "OnFailure") || ke_str_eq_c(restart, "Never"))
         model_report_not_supported(issues, model_path_child(&spec_at, "restartPolicy"), restart,
                                    always);
-    if (ke_json_get(spec, "activeDeadlineSeconds") != NULL) {
-        model_report_forbidden(issues, model_path_child(&spec_at, "activeDeadlineSeconds"),
-                               is_map ? "activeDeadlineSeconds in ReplicationController is not "
-                                        "Supported"
-                                      : "activeDeadlineSeconds in ReplicaSet is not Supported");
-    }
+    if (ke_json_get(spec, "activeDeadlineSeconds") == NULL)
+        return;
+    struct ke_str detail =
+        ke_arena_fmt(issues->arena, "activeDeadlineSeconds in %s is not Supported", owner);
+    model_report_forbidden(issues, model_path_child(&spec_at, "activeDeadlineSeconds"),
+                           detail.ptr != NULL ? detail.ptr : "");
 }
