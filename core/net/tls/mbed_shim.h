@@ -12,6 +12,7 @@
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/ecp.h>
 #include <mbedtls/error.h>
+#include <mbedtls/md.h>
 #include <mbedtls/net_sockets.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
@@ -23,6 +24,7 @@
 #include <mbedtls/ssl_ticket.h>
 #include <mbedtls/version.h>
 #include <mbedtls/x509_crt.h>
+#include <mbedtls/x509_csr.h>
 #if MBEDTLS_VERSION_NUMBER < 0x03000000
 #    include <mbedtls/ssl_internal.h>
 #else

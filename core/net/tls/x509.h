@@ -22,15 +22,20 @@ struct x509_request {
     const struct ke_ip *ips;
     size_t n_ips;
     bool is_ca;
-    bool is_server;                    /* extended key usage serverAuth */
-    bool is_client;                    /* clientAuth */
+    bool is_server;     /* extended key usage serverAuth */
+    bool is_client;     /* clientAuth */
+    bool is_encipherer; /* key usage keyEncipherment besides digitalSignature; not of a CA */
+    /* As x509_csr gives them; instead of common_name and organizations, and of the names. Empty:
+     * none. */
+    struct ke_str subject_der, names_der;
     int64_t not_before_s, not_after_s; /* unix */
 };
 
 /* A new private key. Errors: KE_NOMEM, KE_IO. */
 enum ke_code x509_key_new(struct ke_buf *out_key_pem, struct ke_err *err) KE_MUST_CHECK;
 /*
- * key_pem: the subject's private key; with ca_*, its public key will do. ca_* empty: self-signed.
+ * key_pem: the subject's private key; with ca_*, its public key will do, RSA too (2048 bits and
+ * more). ca_* empty: self-signed.
  * Random serial, subject and authority key identifiers (first 20 bytes of SHA-256: RFC 7093), at
  * least one name or address unless a common name is there. Errors: KE_MALFORMED (a key or
  * certificate that is none, a key that is not elliptic or not the CA's), KE_INVALID (a name that
@@ -56,6 +61,24 @@ enum ke_code x509_read(struct ke_str cert_pem, struct x509_info *out,
 /* Was the first certificate of cert signed by one of ca? Whether either has expired is not asked.
  */
 bool x509_is_signed_by(struct ke_str cert_pem, struct ke_str ca_pem);
+
+/* A certificate signing request (PKCS #10, RFC 2986). */
+struct x509_csr {
+    struct ke_buf public_key_pem;
+    struct ke_buf subject_der; /* a Name */
+    struct ke_buf names_der;   /* GeneralNames; empty: none */
+    char common_name[256];     /* the last; terminated */
+    char organizations[16][256];
+    size_t n_organizations;
+    size_t n_dns_names, n_ips, n_emails, n_uris; /* in names_der, which has no others */
+};
+/*
+ * The first PEM block, whose signature must be right: who asks has the key. x509_csr_clear ends
+ * *out, also after a failure. Errors, in words for its maker: KE_MALFORMED, KE_NOMEM.
+ */
+enum ke_code x509_csr_read(struct ke_str pem, struct x509_csr *out,
+                           struct ke_err *err) KE_MUST_CHECK;
+void x509_csr_clear(struct x509_csr *csr);
 
 #define SHA256_BYTES 32
 void sha256(const void *ptr, size_t len, uint8_t out[SHA256_BYTES]);

@@ -28,7 +28,9 @@ enum {
     TAG_KEY_ID = 0x80,
     KEY_ID_BYTES = 20,
     SERIAL_BYTES = 16,
-    SPKI_BYTES = 256, /* P-521 takes 158 */
+    SPKI_BYTES = 1200, /* RSA of 8192 bits takes 1062 */
+    RSA_MIN_BITS = 2048,
+    RSA_MAX_BITS = 8192,
     MAX_NAME_BYTES = 255
 };
 
@@ -44,6 +46,7 @@ enum {
 #define BASIC_LEAF KE_STR("\x30\x00")
 #define USAGE_CA   KE_STR("\x03\x02\x01\x86") /* digitalSignature, keyCertSign, cRLSign */
 #define USAGE_LEAF KE_STR("\x03\x02\x07\x80") /* digitalSignature */
+#define USAGE_BOTH KE_STR("\x03\x02\x05\xa0") /* and keyEncipherment */
 
 /* Bytes p..end are written; p moves towards start. Failure sticks. */
 struct der {
@@ -132,6 +135,10 @@ static void der_attribute(struct der *der, struct ke_str oid, struct ke_str text
 static void der_subject(struct der *der, const struct x509_request *request)
 {
     const unsigned char *end = der->p;
+    if (request->subject_der.len > 0) {
+        der_put(der, request->subject_der.ptr, request->subject_der.len);
+        return;
+    }
     if (request->common_name.len > 0)
         der_attribute(der, MBED_OID_CN, request->common_name);
     for (size_t i = request->n_organizations; i-- > 0;)
@@ -155,9 +162,14 @@ static void der_extension(struct der *der, struct ke_str oid, bool is_critical,
 
 static void der_names(struct der *der, const struct x509_request *request)
 {
+    const unsigned char *end = der->p;
+    if (request->names_der.len > 0) {
+        der_put(der, request->names_der.ptr, request->names_der.len);
+        der_extension(der, MBED_OID_SAN, false, end);
+        return;
+    }
     if (request->n_dns_names + request->n_ips == 0)
         return;
-    const unsigned char *end = der->p;
     for (size_t i = request->n_ips; i-- > 0;) {
         const struct ke_ip *ip = &request->ips[i];
         der_value(der, MBED_NAME_IP, ke_str_of((const char *)ip->b, ke_ip_len(ip)));
@@ -205,7 +217,9 @@ static void der_extensions(struct der *der, const struct x509_request *request,
     der_purposes(der, request);
 
     at = der->p;
-    struct ke_str usage = request->is_ca ? USAGE_CA : USAGE_LEAF;
+    struct ke_str usage = request->is_encipherer ? USAGE_BOTH : USAGE_LEAF;
+    if (request->is_ca)
+        usage = USAGE_CA;
     der_put(der, usage.ptr, usage.len);
     der_extension(der, OID_KEY_USAGE, true, at);
 
@@ -249,7 +263,10 @@ static enum ke_code load_subject(struct signer *signer, struct ke_str key_pem, b
                                 : mbed_parse_key(key_pem, &signer->subject_key, err);
     if (rc != KE_OK)
         return rc;
-    if (!mbedtls_pk_can_do(&signer->subject_key, MBEDTLS_PK_ECDSA))
+    size_t bits = mbedtls_pk_get_bitlen(&signer->subject_key);
+    bool is_rsa = is_public && mbedtls_pk_can_do(&signer->subject_key, MBEDTLS_PK_RSA) &&
+                  bits >= RSA_MIN_BITS && bits <= RSA_MAX_BITS;
+    if (!is_rsa && !mbedtls_pk_can_do(&signer->subject_key, MBEDTLS_PK_ECDSA))
         return ke_fail(err, KE_MALFORMED, "the key is not one for ECDSA");
     int len = mbedtls_pk_write_pubkey_der(&signer->subject_key, signer->spki_buf, SPKI_BYTES);
     if (len < 0)
@@ -374,7 +391,9 @@ static enum ke_code check_request(const struct x509_request *request, struct ke_
         return ke_fail(err, KE_INVALID, "certificate ends before it begins");
     if (request->common_name.len > 0 && !text_is_valid(request->common_name))
         return ke_fail(err, KE_INVALID, "common name cannot be in a certificate");
-    if (request->common_name.len + request->n_dns_names + request->n_ips == 0)
+    if (request->common_name.len + request->n_dns_names + request->n_ips +
+            request->subject_der.len ==
+        0)
         return ke_fail(err, KE_INVALID, "certificate without a name");
     for (size_t i = 0; i < request->n_organizations; i++)
         if (!text_is_valid(request->organizations[i]))
