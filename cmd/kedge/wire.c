@@ -86,6 +86,12 @@ static enum ke_code step_tokens(struct wire *wire, struct ke_err *err)
     return auth_bearer_new(&bearer, &wire->bearer, err);
 }
 
+static enum ke_code step_authority(struct wire *wire, struct ke_err *err)
+{
+    wire->authority = auth_authority_new(wire->hub);
+    return wire->authority != NULL ? KE_OK : ke_fail(err, KE_NOMEM, "out of memory");
+}
+
 static enum ke_code step_resources(struct wire *wire, struct ke_err *err)
 {
     const struct agent_options *options = wire->options;
@@ -95,6 +101,9 @@ static enum ke_code step_resources(struct wire *wire, struct ke_err *err)
         .node_port_min = options->node_port_range.min,
         .node_port_max = options->node_port_range.max,
         .cluster_dns = ke_str_c(ke_ip_text(&options->cluster_dns, text)),
+        .authorize = auth_authority_authorize,
+        .authorize_ctx = wire->authority,
+        .rbac = auth_authority_rbac(wire->authority),
     };
     for (size_t i = 0; i < options->service_cidr.n; i++)
         resource.service_cidrs[i] = options->service_cidr.items[i];
@@ -127,6 +136,7 @@ static const struct {
     { "certificates", wire_make_pki },
     { "registry", step_registry },
     { "tokens", step_tokens },
+    { "permissions", step_authority },
     { "resources", step_resources },
     { "endpoint table", step_derive },
     { "controllers", wire_start_controllers },
@@ -171,6 +181,7 @@ void wire_stop(struct wire *wire)
     resource_store_free(wire->store);
     auth_bearer_free(wire->bearer);
     token_keys_free(wire->token_keys);
+    auth_authority_free(wire->authority);
     watch_hub_free(wire->hub);
     if (wire->registry != NULL)
         registry_free(wire->registry);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "cmd/kedge/wire.h"
+#include "core/auth/authority.h"
 #include "core/api/pki.h"
 #include "core/api/server.h"
 #include "core/auth/bearer.h"
@@ -34,6 +35,7 @@ struct wire {
     struct watch_hub *hub;
     struct token_keys *token_keys;
     struct auth_bearer *bearer;
+    struct auth_authority *authority;
     struct resource_store *store;
     struct report *report;
     struct explain *explain;

@@ -15,6 +15,7 @@ struct api_identity {
     atomic_uint n_refs;
     struct ke_arena *arena;
     struct auth_user user;
+    bool is_monitor;
 };
 
 static const struct auth_user anonymous = {
@@ -93,7 +94,13 @@ struct api_identity *api_identity_monitoring(void)
         !identity_add_group(identity, anonymous.groups[0])) {
         return NULL;
     }
+    identity->is_monitor = true;
     return KE_TAKE(identity);
+}
+
+bool api_identity_is_monitor(const struct api_identity *identity)
+{
+    return identity != NULL && identity->is_monitor;
 }
 
 const struct auth_user *api_identity_user(const struct api_identity *identity)

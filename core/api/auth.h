@@ -18,6 +18,8 @@ struct api_identity *api_identity_from_peer(const struct tls_peer *peer);
 struct api_identity *api_identity_local_root(void);
 /* Who comes by the health listener: anonymous, and in system:monitoring. */
 struct api_identity *api_identity_monitoring(void);
+/* It came by that listener, whose paths no role can close. NULL: no. */
+bool api_identity_is_monitor(const struct api_identity *identity);
 struct api_identity *api_identity_ref(struct api_identity *identity);
 void api_identity_free(struct api_identity *identity); /* drops a reference; NULL is fine */
 KE_AUTO_DEFINE(api_identity)

@@ -26,6 +26,7 @@ void api_computed_invalid(struct api_request *request, const struct model_kind *
 void api_handle_token_request(struct api_request *request); /* serviceaccounts/NAME/token */
 void api_handle_token_review(struct api_request *request);
 void api_handle_self_subject_review(struct api_request *request);
+void api_handle_access_review(struct api_request *request); /* authorization.k8s.io */
 /* /openid/v1/jwks and /.well-known/openid-configuration; false: another path. */
 bool api_handle_openid(struct api_request *request);
 

@@ -46,48 +46,6 @@ static struct ke_str path_verb(struct ke_str method, struct ke_arena *arena)
     return ke_str_of(text, text != NULL ? method.len : 0);
 }
 
-void api_respond_forbidden(struct api_request *request, const struct auth_attributes *asked)
-{
-    ke_auto_buf message = KE_BUF_INIT(LIMIT_HTTP_HEAD_BYTES);
-    api_forbidden_message(asked, &message);
-    struct api_status status = {
-        .http = 403,
-        .reason = "Forbidden",
-        .message = ke_buf_str(&message),
-        .details = API_DETAILS_EMPTY,
-    };
-    if (asked->is_resource) {
-        status.kind = asked->resource;
-        status.group = asked->group;
-        status.name = asked->name;
-    }
-    api_respond_status(request, &status);
-}
-
-static bool authorize(struct api_request *request)
-{
-    struct api_server *server = request->server;
-    const struct api_target *target = &request->target;
-    struct auth_attributes asked = {
-        .user = request->user,
-        .verb = request->verb,
-        .is_resource = target->is_resource,
-        .group = target->group,
-        .version = target->version,
-        .resource = target->resource,
-        .subresource = target->subresource,
-        .ns = target->ns,
-        .name = target->name,
-        .path = target->path,
-        .field_selector = api_query_get(&request->query, "fieldSelector"),
-    };
-    if (server->options.authorize(server->options.authorize_ctx, &asked, NULL)) {
-        return true;
-    }
-    api_respond_forbidden(request, &asked);
-    return false;
-}
-
 static void respond_not_found(struct api_request *request)
 {
     struct api_status status = {
@@ -174,7 +132,11 @@ static bool handle_computed(struct api_request *request)
         void (*handle)(struct api_request *request);
     } handlers[] = {
         { MODEL_COMPONENTSTATUS, api_handle_componentstatus },
+        { MODEL_LOCALSUBJECTACCESSREVIEW, api_handle_access_review },
+        { MODEL_SELFSUBJECTACCESSREVIEW, api_handle_access_review },
         { MODEL_SELFSUBJECTREVIEW, api_handle_self_subject_review },
+        { MODEL_SELFSUBJECTRULESREVIEW, api_handle_access_review },
+        { MODEL_SUBJECTACCESSREVIEW, api_handle_access_review },
         { MODEL_TOKENREQUEST, api_handle_token_request },
         { MODEL_TOKENREVIEW, api_handle_token_review },
     };
@@ -252,7 +214,7 @@ void api_dispatch(struct api_request *request)
     bool is_resource = request->target.is_resource;
     request->verb =
         is_resource ? resource_verb(request) : path_verb(request->method, request->arena);
-    if (!api_impersonate(request) || !authorize(request)) {
+    if (!api_impersonate(request) || !api_authorize(request)) {
         return;
     }
     if (is_resource) {

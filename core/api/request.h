@@ -41,7 +41,8 @@ struct api_request {
 
     struct api_target target;
     struct api_query query;
-    const struct auth_user *user;
+    const struct auth_user *user;          /* whose rights count */
+    const struct auth_user *impersonator; /* who acts as that one; NULL: nobody */
     struct ke_str verb; /* as the authoriser knows it */
     const struct model_kind *kind;
     const struct model_version *version;
@@ -83,7 +84,9 @@ void api_respond_status_text(struct api_request *request, unsigned http, uint32_
 void api_respond_error(struct api_request *request, enum ke_code code, const struct ke_err *err);
 /* The same with the fixed text of a code. */
 void api_respond_code(struct api_request *request, enum ke_code code, const char *message);
-void api_respond_forbidden(struct api_request *request, const struct auth_attributes *asked);
+/* reason: of the authoriser, may be empty. */
+void api_respond_forbidden(struct api_request *request, const struct auth_attributes *asked,
+                           struct ke_str reason);
 void api_respond_not_acceptable(struct api_request *request, enum api_negotiated why,
                                 const char *types);
 /* response is given; NULL closes the connection. */

@@ -35,6 +35,7 @@
 #include "core/resource/resource.h"
 
 struct api_server;
+struct rbac; /* core/auth/rbac.h */
 
 /* The default: system:masters everything; who is known may ask who they are; everybody /healthz
  * /livez /readyz /version, and system:monitoring /metrics too; nothing else. */
@@ -62,6 +63,7 @@ struct api_options {
     struct auth_bearer *bearer; /* tokens; NULL: none is good, and none is issued */
     struct ke_str external_url; /* "https://192.0.2.1:6443", where others find the keys of tokens;
                                    empty: their issuer */
+    struct rbac *rbac; /* of SelfSubjectRulesReview; NULL: nobody has any. Borrowed */
 
     const char *unix_path;   /* NULL: none. Mode 0600; root (and our own user) is system:masters */
     struct tls_context *tls; /* of `listen`; ask for client certificates, ALPN http/1.1 */

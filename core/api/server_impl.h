@@ -52,6 +52,11 @@ bool api_server_take_fds(struct api_server *server, unsigned n, unsigned n_left)
 void api_server_give_fds(struct api_server *server, unsigned n);
 struct api_shard *api_server_pick_shard(struct api_server *server);
 
+/* authorize.c: May it? Asked of the authoriser; answers 403 when not. */
+bool api_ask(struct api_request *request, const struct auth_attributes *asked);
+/* The same about the request itself. */
+bool api_authorize(struct api_request *request);
+
 /* Handlers. */
 void api_handle_path(struct api_request *request);   /* not a resource */
 void api_handle_get(struct api_request *request);    /* get */

@@ -8,6 +8,7 @@
 #include "core/model/meta.h"
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
+#include "core/resource/permission.h"
 
 static enum ke_code check_namespace(struct operation *op, const cJSON *object)
 {
@@ -59,10 +60,14 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
 
 static enum ke_code finish(struct operation *op, cJSON *object)
 {
+    enum ke_code rc = node_restriction_admit(op, object, NULL);
+    if (rc == KE_OK)
+        rc = escalation_admit(op, object, NULL);
+    if (rc != KE_OK)
+        return rc;
     model_kind_validate(op->kind, object, NULL, &op->issues);
     if (op->issues.n_items > 0)
         return operation_fail_invalid(op, op->request.name);
-    enum ke_code rc = KE_OK;
     if (op->kind->id == MODEL_SERVICE) {
         rc = service_alloc_take(op, object, NULL);
         if (rc != KE_OK)

@@ -9,6 +9,7 @@
 
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
+#include "core/resource/permission.h"
 
 /* ---- deciding */
 
@@ -213,6 +214,11 @@ enum ke_code operation_delete(struct operation *op)
                                 .has_grace_period = op->request.grace_period_s != -1,
                                 .now_s = clock->wall_us(clock->ctx) / 1000000 };
     enum delete_outcome outcome = DELETE_NOTHING;
+    if (old != NULL) {
+        rc = node_restriction_admit(op, NULL, old);
+        if (rc != KE_OK)
+            return rc;
+    }
     if (object == NULL || !delete_decide(op->kind, object, &wish, &outcome))
         return operation_fail_nomem(op);
     if (outcome == DELETE_MARK && ke_json_equal(object, old))

@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/auth/node.h"
+#include "core/resource/permission.h"
 void operation_discard(struct operation *op)
 {
     if (op == NULL)
@@ -193,13 +195,30 @@ static void forget_attempt(struct operation *op)
     model_issues_init(&op->issues, op->arena);
 }
 
+/* POST to a subresource. Who is no node pays nothing for it. */
+static enum ke_code create_part(struct operation *op)
+{
+    struct ke_str node;
+    if (op->request.asker == NULL || !auth_node_identify(op->request.asker, &node))
+        return op->part->create(op);
+    ke_auto_object *current = NULL;
+    enum ke_code rc = operation_current(op, &current);
+    if (rc != KE_OK)
+        return rc == KE_NOT_FOUND ? operation_fail_not_found(op, op->kind, op->request.name) : rc;
+    ke_auto_json *object = registry_object_parse(current);
+    if (object == NULL)
+        return operation_fail_nomem(op);
+    rc = node_restriction_admit_post(op, object);
+    return rc == KE_OK ? op->part->create(op) : rc;
+}
+
 void operation_run(struct operation *op)
 {
     forget_attempt(op);
     enum ke_code rc = KE_BUG;
     switch (op->request.verb) {
     case RESOURCE_CREATE:
-        rc = op->part->is_main ? operation_create(op) : op->part->create(op);
+        rc = op->part->is_main ? operation_create(op) : create_part(op);
         break;
     case RESOURCE_UPDATE:
         rc = operation_update(op);

@@ -28,6 +28,7 @@ struct resource_store {
     const struct ke_clock *clock;
     auth_authorize_fn *authorize; /* NULL: everything is allowed */
     void *authorize_ctx;
+    struct rbac *rbac; /* borrowed: what rules a user has; NULL: nobody is held to them */
 };
 
 struct operation {

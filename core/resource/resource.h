@@ -18,6 +18,7 @@
 #include "core/registry/registry.h"
 #include "core/watch/hub.h"
 
+struct rbac; /* core/auth/rbac.h */
 struct resource_store; /* "the resources": one a process */
 
 struct resource_options {
@@ -29,6 +30,9 @@ struct resource_options {
     /* For what admission asks on its own (escalation, signers); NULL: everything is allowed. */
     auth_authorize_fn *authorize;
     void *authorize_ctx;
+    /* Who writes roles may not grant more than these rules give it; NULL: it may. Borrowed, as long
+     * as the store; goes with authorize. */
+    struct rbac *rbac;
 };
 
 /*

@@ -14,6 +14,7 @@ enum ke_code resource_store_new(struct watch_hub *hub, const struct resource_opt
     store->clock = options->clock != NULL ? options->clock : &ke_clock_system;
     store->authorize = options->authorize;
     store->authorize_ctx = options->authorize_ctx;
+    store->rbac = options->authorize != NULL ? options->rbac : NULL;
     store->turns = turns_new(operation_take_turn);
     if (store->turns == NULL)
         return ke_fail(err, KE_NOMEM, "resources");

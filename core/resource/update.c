@@ -9,6 +9,7 @@
 
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
+#include "core/resource/permission.h"
 
 static enum ke_code check_names(struct operation *op, const cJSON *object)
 {
@@ -129,12 +130,17 @@ enum ke_code operation_store(struct operation *op, struct registry_object *curre
 static enum ke_code check_and_store(struct operation *op, struct registry_object *current,
                                     cJSON *object, const cJSON *old)
 {
+    enum ke_code rc = node_restriction_admit(op, object, old);
+    if (rc == KE_OK)
+        rc = escalation_admit(op, object, old);
+    if (rc != KE_OK)
+        return rc;
     if (op->part->validate != NULL)
         op->part->validate(op, object, old);
     if (op->issues.n_items > 0)
         return operation_fail_invalid(op, op->request.name);
     if (op->kind->id == MODEL_SERVICE && op->part->is_main) {
-        enum ke_code rc = service_alloc_take(op, object, old);
+        rc = service_alloc_take(op, object, old);
         if (rc != KE_OK)
             return rc;
     }

@@ -76,6 +76,8 @@ const struct api_table *api_table_of(const struct model_kind *kind)
         &api_table_horizontalpodautoscalers,
         &api_table_priorityclasses,
         &api_table_runtimeclasses,
+        &api_table_rolebindings,
+        &api_table_clusterrolebindings,
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(tables); i++) {
         if (tables[i]->kind == kind->id) {

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* May the one who asks do it? And the refusal. On the request's API loop. */
+#include "core/api/auth.h"
+#include "core/api/server_impl.h"
+#include "core/base/limits.h"
+#include "core/model/names.h"
+#include "core/model/selector.h"
+
+#define REASON_BYTES 16384
+
+void api_respond_forbidden(struct api_request *request, const struct auth_attributes *asked,
+                           struct ke_str reason)
+{
+    ke_auto_buf message = KE_BUF_INIT(2 * LIMIT_HTTP_HEAD_BYTES);
+    api_forbidden_message(asked, &message);
+    if (reason.len > 0) {
+        ke_buf_addf(&message, ": %.*s", KE_STR_ARG(reason));
+    }
+    struct api_status status = {
+        .http = 403,
+        .reason = "Forbidden",
+        .message = ke_buf_str(&message),
+        .details = API_DETAILS_EMPTY,
+    };
+    if (asked->is_resource) {
+        status.kind = asked->resource;
+        status.group = asked->group;
+        status.name = asked->name;
+    }
+    api_respond_status(request, &status);
+}
+
+/* Who comes by the health listener sees what it is for, whatever the roles say. */
+static bool ask(struct api_request *request, const struct auth_attributes *asked,
+                struct ke_buf *reason)
+{
+    const struct api_options *options = &request->server->options;
+    if (api_identity_is_monitor(request->conn->identity)) {
+        return api_authorize_default(NULL, asked, reason);
+    }
+    return options->authorize(options->authorize_ctx, asked, reason);
+}
+
+bool api_ask(struct api_request *request, const struct auth_attributes *asked)
+{
+    ke_auto_buf reason = KE_BUF_INIT(REASON_BYTES);
+    if (ask(request, asked, &reason)) {
+        return true;
+    }
+    api_respond_forbidden(request, asked, ke_buf_str(&reason));
+    return false;
+}
+
+/* A list of the one object with a name is judged like the object. */
+static struct ke_str selected_name(struct api_request *request, struct ke_str selector)
+{
+    KE_AUTO(model_selector) *fields = NULL;
+    struct ke_str name = { NULL, 0 };
+    struct ke_err err;
+    if (selector.len == 0 || model_selector_parse_fields(selector, &fields, &err) != KE_OK ||
+        !model_selector_equality(fields, KE_STR("metadata.name"), &name) ||
+        model_name_path_segment(name).n > 0) {
+        return KE_STR("");
+    }
+    return ke_arena_str(request->arena, name);
+}
+
+bool api_authorize(struct api_request *request)
+{
+    const struct api_target *target = &request->target;
+    struct auth_attributes asked = {
+        .user = request->user,
+        .verb = request->verb,
+        .is_resource = target->is_resource,
+        .group = target->group,
+        .version = target->version,
+        .resource = target->resource,
+        .subresource = target->subresource,
+        .ns = target->ns,
+        .name = target->name,
+        .path = target->path,
+        .field_selector = api_query_get(&request->query, "fieldSelector"),
+    };
+    if (asked.name.len == 0 &&
+        (ke_str_eq_c(asked.verb, "list") || ke_str_eq_c(asked.verb, "watch"))) {
+        asked.name = selected_name(request, asked.field_selector);
+    }
+    return api_ask(request, &asked);
+}
