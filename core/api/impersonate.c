@@ -27,8 +27,8 @@ static struct ke_str extra_key(struct ke_arena *arena, struct ke_str text)
     for (size_t i = 0; out != NULL && i < text.len; i++) {
         char c = text.ptr[i];
         if (c == '%' && i + 2 < text.len) {
-            int high = ke_hex_digit(text.ptr[i + 1]);
-            int low = ke_hex_digit(text.ptr[i + 2]);
+            int high = ke_hex_value(text.ptr[i + 1]);
+            int low = ke_hex_value(text.ptr[i + 2]);
             if (high < 0 || low < 0) {
                 return KE_STR("");
             }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/auth/node.h"
+#include "core/model/path.h"
 #include "core/resource/operation.h"
 #include "core/resource/permission.h"
 

@@ -14,7 +14,7 @@ struct operation;
 
 /*
  * A Role or binding does not grant what its writer has not, unless it may `escalate` or `bind`.
- * old NULL: create. Source: pkg/registry/rbac/*\/policybased.
+ * old NULL: create. Source: policybased of pkg/registry/rbac.
  */
 enum ke_code escalation_admit(struct operation *op, const cJSON *object,
                               const cJSON *old) KE_MUST_CHECK;
