@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Discovery documents out of the table of kinds. Runs once, at start.
+ * Discovery documents out of the catalog of kinds. Pure but for reading it; any thread.
  */
-#include <stdio.h>
+#include <stdlib.h>
 
-#include "core/api/docs.h"
-#include "core/base/limits.h"
-#include "core/model/kind.h"
-#include "core/net/tls/x509.h"
-
-#define MAX_KINDS 64
-
-struct kinds {
-    const struct model_kind *kind[MAX_KINDS];
-    size_t n;
-};
+#include "core/api/docs_print.h"
+#include "core/base/mem.h"
 
 static const struct {
     unsigned verb;
@@ -56,32 +47,44 @@ static void print_names(const char *key, const char *const *names, size_t max, s
     ke_buf_add_char(out, ']');
 }
 
-static bool is_served_in(const struct model_kind *kind, const char *group, const char *version)
+/* What of a kind is served in a group version; NULL: nothing. */
+static const struct model_version *served_in(const struct model_kind *kind, const char *group,
+                                             const char *version)
 {
     for (size_t i = 0; i < MODEL_MAX_VERSIONS && kind->versions[i].group != NULL; i++) {
-        if (strcmp(kind->versions[i].group, group) == 0 &&
-            strcmp(kind->versions[i].version, version) == 0) {
-            return true;
+        const struct model_version *v = &kind->versions[i];
+        if (!v->is_unserved && strcmp(v->group, group) == 0 && strcmp(v->version, version) == 0) {
+            return v;
         }
     }
-    return false;
+    return NULL;
 }
 
-/* The kinds of a group version, by plural. */
-static struct kinds kinds_of(const char *group, const char *version)
+static int compare_plurals(const void *a, const void *b)
 {
-    struct kinds kinds = { .n = 0 };
+    const struct api_kind *x = a;
+    const struct api_kind *y = b;
+    return strcmp(x->kind->plural, y->kind->plural);
+}
+
+struct api_kinds api_kinds_of(const struct api_docs *docs, const char *group, const char *version)
+{
+    struct api_kinds kinds = { .n = 0 };
     const struct model_kind *kind;
-    for (unsigned i = 0; (kind = model_kind_at(i)) != NULL && kinds.n < MAX_KINDS; i++) {
-        if (!is_served_in(kind, group, version)) {
+    size_t pos = 0;
+    while ((kind = model_catalog_next(docs->catalog, &pos)) != NULL) {
+        const struct model_version *served = served_in(kind, group, version);
+        if (served == NULL) {
             continue;
         }
-        size_t at = kinds.n++;
-        while (at > 0 && strcmp(kinds.kind[at - 1]->plural, kind->plural) > 0) {
-            kinds.kind[at] = kinds.kind[at - 1];
-            at--;
+        if (!ke_grow((void **)&kinds.items, &kinds.cap, kinds.n + 1, sizeof(*kinds.items))) {
+            kinds.has_failed = true;
+            break;
         }
-        kinds.kind[at] = kind;
+        kinds.items[kinds.n++] = (struct api_kind){ .kind = kind, .version = served };
+    }
+    if (kinds.n > 1) {
+        qsort(kinds.items, kinds.n, sizeof(*kinds.items), compare_plurals);
     }
     return kinds;
 }
@@ -110,6 +113,12 @@ static void print_resource(const struct model_kind *kind, const char *group, str
     ke_buf_add_char(out, '}');
 }
 
+/* Versions of a custom kind may differ in their subresources. */
+static bool has_subresource(const struct api_kind *kind, const struct model_subresource *sub)
+{
+    return model_version_subresource(kind->kind, kind->version, ke_str_c(sub->name)) != NULL;
+}
+
 static void print_subresource(const struct model_kind *kind, const struct model_subresource *sub,
                               struct ke_buf *out)
 {
@@ -125,21 +134,28 @@ static void print_subresource(const struct model_kind *kind, const struct model_
     ke_buf_add_char(out, '}');
 }
 
-static void print_resource_list(const char *group, const char *version, struct ke_buf *out)
+void api_discovery_print_resources(const struct api_docs *docs, const struct api_gv_docs *gv,
+                                   struct ke_buf *out)
 {
-    struct kinds kinds = kinds_of(group, version);
+    ke_auto_kinds kinds = api_kinds_of(docs, gv->group, gv->version);
     ke_buf_add_c(out, "{\"kind\":\"APIResourceList\",\"apiVersion\":\"v1\",\"groupVersion\":\"");
-    print_gv(group, version, out);
+    print_gv(gv->group, gv->version, out);
     ke_buf_add_c(out, "\",\"resources\":[");
     for (size_t i = 0; i < kinds.n; i++) {
+        const struct model_kind *kind = kinds.items[i].kind;
         ke_buf_add_c(out, i > 0 ? "," : "");
-        print_resource(kinds.kind[i], group, out);
-        const struct model_subresource *sub = kinds.kind[i]->subresources;
+        print_resource(kind, gv->group, out);
+        const struct model_subresource *sub = kind->subresources;
         for (size_t j = 0; j < MODEL_MAX_SUBRESOURCES && sub[j].name != NULL; j++) {
-            print_subresource(kinds.kind[i], &sub[j], out);
+            if (has_subresource(&kinds.items[i], &sub[j])) {
+                print_subresource(kind, &sub[j], out);
+            }
         }
     }
     ke_buf_add_c(out, "]}\n");
+    if (kinds.has_failed) {
+        out->failed = KE_NOMEM;
+    }
 }
 
 /* ---- aggregated --------------------------------------------------------------------------------
@@ -152,47 +168,53 @@ static void print_response_kind(const char *group, const char *version, const ch
                 group, version, kind);
 }
 
-static void print_found_subresources(const struct model_kind *kind, const struct api_gv_docs *gv,
+static void print_found_subresources(const struct api_kind *kind, const struct api_gv_docs *gv,
                                      struct ke_buf *out)
 {
-    const struct model_subresource *sub = kind->subresources;
-    if (sub[0].name == NULL) {
-        return;
-    }
-    ke_buf_add_c(out, ",\"subresources\":[");
+    const struct model_subresource *sub = kind->kind->subresources;
+    bool has_any = false;
     for (size_t i = 0; i < MODEL_MAX_SUBRESOURCES && sub[i].name != NULL; i++) {
+        if (!has_subresource(kind, &sub[i])) {
+            continue;
+        }
         const struct model_kind *spoken = sub[i].speaks;
-        ke_buf_addf(out, "%s{\"subresource\":\"%s\",", i > 0 ? "," : "", sub[i].name);
+        ke_buf_addf(out, "%s{\"subresource\":\"%s\",", has_any ? "," : ",\"subresources\":[",
+                    sub[i].name);
         print_response_kind(spoken == NULL ? gv->group : spoken->versions[0].group,
                             spoken == NULL ? gv->version : spoken->versions[0].version,
-                            spoken == NULL ? kind->kind : spoken->kind, out);
+                            spoken == NULL ? kind->kind->kind : spoken->kind, out);
         ke_buf_add_char(out, ',');
         print_verbs(sub[i].verbs, out);
         ke_buf_add_char(out, '}');
+        has_any = true;
     }
-    ke_buf_add_char(out, ']');
+    ke_buf_add_c(out, has_any ? "]" : "");
 }
 
-static void print_found_version(const struct api_gv_docs *gv, struct ke_buf *out)
+static void print_found_version(const struct api_docs *docs, const struct api_gv_docs *gv,
+                                struct ke_buf *out)
 {
-    struct kinds kinds = kinds_of(gv->group, gv->version);
+    ke_auto_kinds kinds = api_kinds_of(docs, gv->group, gv->version);
     ke_buf_addf(out, "{\"version\":\"%s\",\"resources\":[", gv->version);
     for (size_t i = 0; i < kinds.n; i++) {
-        const struct model_kind *kind = kinds.kind[i];
+        const struct model_kind *kind = kinds.items[i].kind;
         ke_buf_addf(out, "%s{\"resource\":\"%s\",", i > 0 ? "," : "", kind->plural);
         print_response_kind(gv->group, gv->version, kind->kind, out);
         ke_buf_addf(out, ",\"scope\":\"%s\",\"singularResource\":\"%s\",",
                     kind->is_namespaced ? "Namespaced" : "Cluster", kind->singular);
         print_verbs(kind->verbs, out);
         print_short_forms(kind, gv->group, out);
-        print_found_subresources(kind, gv, out);
+        print_found_subresources(&kinds.items[i], gv, out);
         ke_buf_add_char(out, '}');
     }
     ke_buf_add_c(out, "],\"freshness\":\"Current\"}");
+    if (kinds.has_failed) {
+        out->failed = KE_NOMEM;
+    }
 }
 
-static void print_found(const struct api_docs *docs, bool is_core, const char *version,
-                        struct ke_buf *out)
+void api_discovery_print_found(const struct api_docs *docs, bool is_core, const char *version,
+                               struct ke_buf *out)
 {
     ke_buf_addf(out,
                 "{\"kind\":\"APIGroupDiscoveryList\",\"apiVersion\":\"apidiscovery.k8s.io/%s\","
@@ -213,7 +235,7 @@ static void print_found(const struct api_docs *docs, bool is_core, const char *v
                         open != NULL ? "]}," : "", gv->group);
             open = gv->group;
         }
-        print_found_version(gv, out);
+        print_found_version(docs, gv, out);
     }
     ke_buf_add_c(out, open != NULL ? "]}]}\n" : "]}\n");
 }
@@ -239,14 +261,14 @@ static void print_group_versions(const struct api_docs *docs, const char *group,
                 group, preferred, preferred);
 }
 
-static void print_group(const struct api_docs *docs, const char *group, struct ke_buf *out)
+void api_discovery_print_group(const struct api_docs *docs, const char *group, struct ke_buf *out)
 {
     ke_buf_addf(out, "{\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",\"name\":\"%s\",", group);
     print_group_versions(docs, group, out);
     ke_buf_add_c(out, "}\n");
 }
 
-static void print_group_list(const struct api_docs *docs, struct ke_buf *out)
+void api_discovery_print_groups(const struct api_docs *docs, struct ke_buf *out)
 {
     ke_buf_add_c(out, "{\"kind\":\"APIGroupList\",\"apiVersion\":\"v1\",\"groups\":[");
     for (size_t i = 0; i < docs->n_groups; i++) {
@@ -257,7 +279,7 @@ static void print_group_list(const struct api_docs *docs, struct ke_buf *out)
     ke_buf_add_c(out, "]}\n");
 }
 
-static void print_core_versions(struct ke_str address, struct ke_buf *out)
+void api_discovery_print_core(struct ke_str address, struct ke_buf *out)
 {
     ke_buf_addf(out,
                 "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":"
@@ -279,7 +301,7 @@ static const char *platform(void)
 }
 
 /* major and minor out of "v1.33.0+...". */
-static void print_version(const struct api_version_info *info, struct ke_buf *out)
+void api_discovery_print_version(const struct api_docs_options *info, struct ke_buf *out)
 {
     struct ke_str rest = info->git_version;
     struct ke_str major = { "", 0 };
@@ -295,159 +317,4 @@ static void print_version(const struct api_version_info *info, struct ke_buf *ou
     ke_buf_add_c(out, ",\"gitTreeState\":\"clean\",\"buildDate\":");
     ke_buf_add_json_str(out, info->build_date);
     ke_buf_addf(out, ",\"goVersion\":\"\",\"compiler\":\"\",\"platform\":\"%s\"}\n", platform());
-}
-
-/* ---- making ------------------------------------------------------------------------------------
- */
-
-static int stage_rank(const char *version)
-{
-    if (strstr(version, "alpha") != NULL) {
-        return 2;
-    }
-    return strstr(version, "beta") != NULL ? 1 : 0;
-}
-
-/* Keeps groups in the order of the table and, within one, stable versions before betas. */
-static void add_gv(struct api_docs *docs, const char *group, const char *version)
-{
-    size_t at = docs->n_gvs;
-    for (size_t i = 0; i < docs->n_gvs; i++) {
-        if (strcmp(docs->gvs[i].group, group) != 0) {
-            continue;
-        }
-        if (strcmp(docs->gvs[i].version, version) == 0) {
-            return;
-        }
-        at = stage_rank(version) < stage_rank(docs->gvs[i].version) && at > i ? i : i + 1;
-    }
-    if (docs->n_gvs == API_MAX_GV) {
-        return;
-    }
-    memmove(&docs->gvs[at + 1], &docs->gvs[at], (docs->n_gvs - at) * sizeof(docs->gvs[0]));
-    docs->gvs[at] = (struct api_gv_docs){ .group = group, .version = version };
-    docs->n_gvs++;
-}
-
-static void collect_gvs(struct api_docs *docs)
-{
-    const struct model_kind *kind;
-    for (unsigned i = 0; (kind = model_kind_at(i)) != NULL; i++) {
-        for (size_t j = 0; j < MODEL_MAX_VERSIONS && kind->versions[j].group != NULL; j++) {
-            add_gv(docs, kind->versions[j].group, kind->versions[j].version);
-        }
-    }
-    for (size_t i = 0; i < docs->n_gvs; i++) {
-        const char *group = docs->gvs[i].group;
-        if (group[0] != '\0' && api_docs_find_group(docs, ke_str_c(group)) == NULL) {
-            docs->groups[docs->n_groups++].group = group;
-        }
-    }
-}
-
-static enum ke_code doc_seal(struct api_doc *doc, struct ke_err *err)
-{
-    uint8_t digest[SHA256_BYTES];
-    struct ke_buf hex = KE_BUF_FIXED(doc->hash, API_HASH_TEXT - 1);
-    sha256(doc->body.ptr, doc->body.len, digest);
-    ke_buf_add_hex(&hex, digest, sizeof(digest));
-    doc->hash[hex.len] = '\0';
-    return ke_buf_check(&doc->body, "discovery document", err);
-}
-
-static struct ke_buf *begin(struct api_doc *doc)
-{
-    doc->body.max = LIMIT_FILE_BYTES;
-    return &doc->body;
-}
-
-static enum ke_code make_per_group(struct api_docs *docs, struct ke_str git_version,
-                                   struct ke_err *err)
-{
-    enum ke_code rc = KE_OK;
-    for (size_t i = 0; i < docs->n_gvs && rc == KE_OK; i++) {
-        struct api_gv_docs *gv = &docs->gvs[i];
-        print_resource_list(gv->group, gv->version, begin(&gv->resources));
-        rc = doc_seal(&gv->resources, err);
-        if (rc == KE_OK) {
-            api_openapi_v3_print(gv, git_version, begin(&gv->openapi));
-            rc = doc_seal(&gv->openapi, err);
-        }
-    }
-    for (size_t i = 0; i < docs->n_groups && rc == KE_OK; i++) {
-        print_group(docs, docs->groups[i].group, begin(&docs->groups[i].group_doc));
-        rc = doc_seal(&docs->groups[i].group_doc, err);
-    }
-    return rc;
-}
-
-enum ke_code api_docs_init(struct api_docs *docs, const struct api_version_info *info,
-                           struct ke_err *err)
-{
-    collect_gvs(docs);
-    enum ke_code rc = make_per_group(docs, info->git_version, err);
-    if (rc != KE_OK) {
-        return rc;
-    }
-    print_core_versions(info->address, begin(&docs->core_versions));
-    print_group_list(docs, begin(&docs->group_list));
-    print_found(docs, true, "v2", begin(&docs->core_v2));
-    print_found(docs, true, "v2beta1", begin(&docs->core_v2beta1));
-    print_found(docs, false, "v2", begin(&docs->groups_v2));
-    print_found(docs, false, "v2beta1", begin(&docs->groups_v2beta1));
-    api_openapi_v2_pb(info->git_version, begin(&docs->openapi_v2_pb));
-    api_openapi_v2_json(info->git_version, begin(&docs->openapi_v2_json));
-    api_openapi_index_print(docs, begin(&docs->openapi_v3_index));
-    print_version(info, begin(&docs->version));
-    struct api_doc *const all[] = {
-        &docs->core_versions, &docs->group_list,      &docs->core_v2,
-        &docs->core_v2beta1,  &docs->groups_v2,       &docs->groups_v2beta1,
-        &docs->openapi_v2_pb, &docs->openapi_v2_json, &docs->openapi_v3_index,
-        &docs->version,
-    };
-    for (size_t i = 0; i < KE_ARRAY_LEN(all) && rc == KE_OK; i++) {
-        rc = doc_seal(all[i], err);
-    }
-    return rc;
-}
-
-void api_docs_deinit(struct api_docs *docs)
-{
-    struct api_doc *const all[] = {
-        &docs->core_versions, &docs->group_list,      &docs->core_v2,
-        &docs->core_v2beta1,  &docs->groups_v2,       &docs->groups_v2beta1,
-        &docs->openapi_v2_pb, &docs->openapi_v2_json, &docs->openapi_v3_index,
-        &docs->version,
-    };
-    for (size_t i = 0; i < KE_ARRAY_LEN(all); i++) {
-        ke_buf_free(&all[i]->body);
-    }
-    for (size_t i = 0; i < docs->n_gvs; i++) {
-        ke_buf_free(&docs->gvs[i].resources.body);
-        ke_buf_free(&docs->gvs[i].openapi.body);
-    }
-    for (size_t i = 0; i < docs->n_groups; i++) {
-        ke_buf_free(&docs->groups[i].group_doc.body);
-    }
-}
-
-const struct api_gv_docs *api_docs_find_gv(const struct api_docs *docs, struct ke_str group,
-                                           struct ke_str version)
-{
-    for (size_t i = 0; i < docs->n_gvs; i++) {
-        if (ke_str_eq_c(group, docs->gvs[i].group) && ke_str_eq_c(version, docs->gvs[i].version)) {
-            return &docs->gvs[i];
-        }
-    }
-    return NULL;
-}
-
-const struct api_group_docs *api_docs_find_group(const struct api_docs *docs, struct ke_str group)
-{
-    for (size_t i = 0; i < docs->n_groups; i++) {
-        if (ke_str_eq_c(group, docs->groups[i].group)) {
-            return &docs->groups[i];
-        }
-    }
-    return NULL;
 }

@@ -61,7 +61,7 @@ static void respond_not_found(struct api_request *request)
 static void respond_no_kind(struct api_request *request)
 {
     const struct api_target *target = &request->target;
-    if (api_docs_find_gv(&request->server->docs, target->group, target->version) == NULL) {
+    if (api_docs_find_gv(api_request_docs(request), target->group, target->version) == NULL) {
         api_respond_str(request, 404, "text/plain; charset=utf-8", KE_STR("404 page not found\n"));
     } else {
         respond_not_found(request);

@@ -3,12 +3,19 @@
  * Paths that are no resource: discovery, OpenAPI, version, metrics; health and kedge's own have
  * files of their own. On the request's API loop.
  */
+#include <time.h>
+#define ZLIB_CONST
+#include <zlib.h>
+
 #include "core/api/computed.h"
 #include "core/api/server_impl.h"
+#include "core/base/clock.h"
 #include "core/base/limits.h"
+#include "core/base/mem.h"
 
-#define JSON  "application/json"
-#define TYPES "application/json, application/yaml"
+#define YEAR_S (365 * 24 * 3600)
+#define JSON   "application/json"
+#define TYPES  "application/json, application/yaml"
 
 static void respond_no_path(struct api_request *request)
 {
@@ -21,44 +28,76 @@ static void respond_no_path(struct api_request *request)
     api_respond_status(request, &status);
 }
 
-/* Not modified when the client has it already. */
-static struct MHD_Response *doc_response(struct api_request *request, const struct api_doc *doc,
-                                         unsigned *http)
+static void unref_docs(void *cls)
 {
-    char etag[API_HASH_TEXT + 2];
-    struct ke_buf out = KE_BUF_FIXED(etag, sizeof(etag) - 1);
-    ke_buf_addf(&out, "\"%s\"", doc->hash);
-    etag[out.len] = '\0';
-    struct ke_str known = api_request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
-    bool is_known = ke_str_eq(known, ke_buf_str(&out));
-    *http = is_known ? 304 : 200;
-    /* Documents live as long as the server, and libmicrohttpd only reads them. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        is_known ? 0 : doc->body.len, doc->body.ptr, MHD_RESPMEM_PERSISTENT);
-    if (response != NULL) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag);
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept");
+    api_docs_unref(cls);
+}
+
+/* Bytes of the documents, which live as long as the answer. NULL: out of memory. */
+static struct MHD_Response *docs_response(struct api_request *request, struct ke_str body)
+{
+    struct api_docs *docs = api_docs_ref(api_request_docs(request));
+    /* libmicrohttpd only reads them; its parameter just is not const. */
+    union {
+        const char *in;
+        void *out;
+    } bytes = { .in = body.ptr };
+    struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+        body.len, bytes.out, unref_docs, docs);
+    if (response == NULL) {
+        api_docs_unref(docs);
     }
     return response;
 }
 
+/* `"HASH"`, alone or in a list, weak or not; or *. */
+static bool is_known_to_client(const struct api_request *request, const char *hash)
+{
+    struct ke_str rest = api_request_header(request, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    struct ke_str tag;
+    while (ke_str_split(&rest, ',', &tag)) {
+        tag = ke_str_trim(tag);
+        (void)ke_str_cut_prefix(&tag, KE_STR("W/"));
+        bool is_quoted = tag.len >= 2 && tag.ptr[0] == '"' && tag.ptr[tag.len - 1] == '"';
+        if (ke_str_eq_c(tag, "*") ||
+            (is_quoted && ke_str_eq_c(ke_str_sub(tag, 1, tag.len - 2), hash))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_etag(struct MHD_Response *response, const char *hash)
+{
+    char etag[API_HASH_TEXT + 2];
+    struct ke_buf out = KE_BUF_FIXED(etag, sizeof(etag) - 1);
+    ke_buf_addf(&out, "\"%s\"", hash);
+    etag[out.len] = '\0';
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, etag);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept");
+}
+
 static void respond_doc(struct api_request *request, const struct api_doc *doc, const char *type)
 {
-    if (strcmp(type, JSON) == 0 && api_request_style(request) != API_STYLE_COMPACT) {
-        ke_auto_buf plain = KE_BUF_INIT(LIMIT_FILE_BYTES);
-        ke_buf_add_str(&plain, ke_buf_str(&doc->body));
-        api_respond_json(request, 200, &plain);
-        return;
-    }
-    if (api_wants_gzip(request, doc->body.len)) {
+    bool is_json = strcmp(type, JSON) == 0;
+    if (api_wants_gzip(request, doc->body.len) ||
+        (is_json && api_request_style(request) != API_STYLE_COMPACT)) {
         struct ke_buf copy = KE_BUF_INIT(LIMIT_FILE_BYTES);
         ke_buf_add_str(&copy, ke_buf_str(&doc->body));
-        api_respond(request, 200, type, &copy);
+        if (is_json) {
+            api_respond_json(request, 200, &copy);
+        } else {
+            api_respond(request, 200, type, &copy);
+        }
         return;
     }
-    unsigned http = 200;
-    struct MHD_Response *response = doc_response(request, doc, &http);
-    api_respond_with(request, http, type, response);
+    bool is_known = is_known_to_client(request, doc->hash);
+    struct MHD_Response *response =
+        docs_response(request, is_known ? KE_STR("") : ke_buf_str(&doc->body));
+    if (response != NULL) {
+        add_etag(response, doc->hash);
+    }
+    api_respond_with(request, is_known ? 304 : 200, type, response);
 }
 
 /* JSON of one form only; a Table of it is not to be had. */
@@ -105,7 +144,7 @@ static void respond_root(struct api_request *request, const struct api_doc *plai
 /* rest: behind "/apis/" or "/api/": GROUP or GROUP/VERSION; core: VERSION. */
 static void respond_group(struct api_request *request, struct ke_str rest, bool is_core)
 {
-    const struct api_docs *docs = &request->server->docs;
+    const struct api_docs *docs = api_request_docs(request);
     size_t slash = ke_str_find(rest, '/');
     struct ke_str first = ke_str_sub(rest, 0, slash);
     struct ke_str second = { "", 0 };
@@ -128,6 +167,75 @@ static void respond_group(struct api_request *request, struct ke_str rest, bool 
     respond_json_doc(request, doc);
 }
 
+/* A gzipped document read back for a client that does not know gzip. */
+struct inflater {
+    z_stream z;
+    struct api_docs *docs;
+};
+
+static void inflater_free(void *cls)
+{
+    struct inflater *inflater = cls;
+    (void)inflateEnd(&inflater->z);
+    api_docs_unref(inflater->docs);
+    free(inflater);
+}
+
+static ssize_t read_inflated(void *cls, uint64_t pos, char *buf, size_t max)
+{
+    struct inflater *inflater = cls;
+    (void)pos;
+    inflater->z.next_out = (Bytef *)buf;
+    inflater->z.avail_out = (uInt)max;
+    int done = inflate(&inflater->z, Z_NO_FLUSH);
+    if (done != Z_OK && done != Z_STREAM_END) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    size_t n = max - inflater->z.avail_out;
+    return n > 0 ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static struct MHD_Response *gzip_response(struct api_request *request, struct ke_str gzip)
+{
+    struct ke_str asked = api_request_header(request, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    if (api_accepts_gzip(asked)) {
+        struct MHD_Response *response = docs_response(request, gzip);
+        if (response != NULL) {
+            (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+        }
+        return response;
+    }
+    struct inflater *inflater = ke_alloc(sizeof(*inflater));
+    if (inflater == NULL || inflateInit2(&inflater->z, 15 + 16) != Z_OK) {
+        free(inflater);
+        return NULL;
+    }
+    inflater->docs = api_docs_ref(api_request_docs(request));
+    inflater->z.next_in = (z_const Bytef *)gzip.ptr;
+    inflater->z.avail_in = (uInt)gzip.len;
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, 32U << 10, read_inflated, inflater, inflater_free);
+    if (response == NULL) {
+        inflater_free(inflater);
+    }
+    return response;
+}
+
+/* For a year, as upstream; in the place of what other answers say. */
+static void add_immutable(struct api_request *request, struct MHD_Response *response)
+{
+    char date[40];
+    struct tm parts;
+    time_t at = (time_t)(ke_wall_s() + YEAR_S);
+    if (response == NULL || gmtime_r(&at, &parts) == NULL ||
+        strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &parts) == 0) {
+        return;
+    }
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_EXPIRES, date);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "public, immutable");
+    request->has_cache_control = true;
+}
+
 /* rest: behind "/openapi/v3/": "api/v1" or "apis/GROUP/VERSION". */
 static void respond_openapi_v3(struct api_request *request, struct ke_str rest)
 {
@@ -135,7 +243,7 @@ static void respond_openapi_v3(struct api_request *request, struct ke_str rest)
     struct ke_str group = { "", 0 };
     if (ke_str_cut_prefix(&rest, KE_STR("api/")) ||
         (ke_str_cut_prefix(&rest, KE_STR("apis/")) && ke_str_split(&rest, '/', &group))) {
-        gv = api_docs_find_gv(&request->server->docs, group, rest);
+        gv = api_docs_find_gv(api_request_docs(request), group, rest);
     }
     if (gv == NULL) {
         respond_no_path(request);
@@ -144,20 +252,36 @@ static void respond_openapi_v3(struct api_request *request, struct ke_str rest)
     if (!wants_json(request)) {
         return;
     }
-    unsigned http = 200;
-    struct MHD_Response *response = doc_response(request, &gv->openapi, &http);
+    bool is_known = is_known_to_client(request, gv->openapi_hash);
+    struct MHD_Response *response = NULL;
+    if (is_known) {
+        response = docs_response(request, KE_STR(""));
+    } else {
+        struct ke_err err;
+        struct ke_str gzip;
+        enum ke_code rc = api_docs_openapi(api_request_docs(request), gv, &gzip, &err);
+        if (rc != KE_OK) {
+            api_respond_error(request, rc, &err);
+            return;
+        }
+        response = gzip_response(request, gzip);
+    }
+    if (response != NULL) {
+        add_etag(response, gv->openapi_hash);
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_VARY, "Accept-Encoding");
+    }
     struct ke_str hash = api_query_get(&request->query, "hash");
     /* An address with the right hash never changes its content: clients keep it on disk. */
-    if (response != NULL && ke_str_eq_c(hash, gv->openapi.hash)) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "public, immutable");
+    if (ke_str_eq_c(hash, gv->openapi_hash)) {
+        add_immutable(request, response);
     }
-    api_respond_with(request, http, JSON, response);
+    api_respond_with(request, is_known ? 304 : 200, JSON, response);
 }
 
 /* The type that clients name in Accept has an @ that no MIME type may have: answered without it. */
 static void respond_openapi_v2(struct api_request *request)
 {
-    const struct api_docs *docs = &request->server->docs;
+    const struct api_docs *docs = api_request_docs(request);
     struct ke_str accept = api_request_header(request, MHD_HTTP_HEADER_ACCEPT);
     if (api_accepts(accept, JSON)) {
         respond_doc(request, &docs->openapi_v2_json, JSON);
@@ -184,7 +308,7 @@ static bool is_health(struct ke_str path)
 
 static void dispatch_docs(struct api_request *request, struct ke_str path)
 {
-    const struct api_docs *docs = &request->server->docs;
+    const struct api_docs *docs = api_request_docs(request);
     struct ke_str rest = path;
     if (ke_str_eq_c(path, "/api")) {
         respond_root(request, &docs->core_versions, &docs->core_v2, &docs->core_v2beta1);
@@ -210,7 +334,7 @@ static void dispatch_docs(struct api_request *request, struct ke_str path)
 /* "/" tells what there is, as upstream. */
 static void respond_paths(struct api_request *request)
 {
-    const struct api_docs *docs = &request->server->docs;
+    const struct api_docs *docs = api_request_docs(request);
     struct ke_buf body = KE_BUF_INIT(LIMIT_FILE_BYTES);
     ke_buf_add_c(&body, "{\"paths\":[\"/api\",\"/api/v1\",\"/apis\"");
     for (size_t i = 0; i < docs->n_groups; i++) {

@@ -31,9 +31,18 @@ void api_request_free(struct api_request *request)
         return;
     }
     request->conn->request = NULL;
+    api_docs_unref(request->docs);
     ke_buf_free(&request->body);
     ke_arena_free(request->arena);
     free(request);
+}
+
+struct api_docs *api_request_docs(struct api_request *request)
+{
+    if (request->docs == NULL) {
+        request->docs = api_server_docs(request->server);
+    }
+    return request->docs;
 }
 
 void *api_on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)

@@ -41,9 +41,10 @@ struct api_request {
 
     struct api_target target;
     struct api_query query;
-    const struct auth_user *user;          /* whose rights count */
+    const struct auth_user *user;         /* whose rights count */
     const struct auth_user *impersonator; /* who acts as that one; NULL: nobody */
-    struct ke_str verb; /* as the authoriser knows it */
+    struct api_docs *docs;                /* api_request_docs; a reference */
+    struct ke_str verb;                   /* as the authoriser knows it */
     const struct model_kind *kind;
     const struct model_version *version;
     const struct model_subresource *subresource;
@@ -51,6 +52,7 @@ struct api_request {
     const struct ke_str *warnings;
     size_t n_warnings;
 
+    bool has_cache_control;   /* the answer says itself how long it lasts */
     bool has_waited;          /* for a revision: not a second time */
     _Atomic int wait;         /* enum api_wait */
     struct api_waiter waiter; /* resumes it on the loop */
@@ -68,6 +70,9 @@ struct ke_str api_request_header(const struct api_request *request, const char *
 void api_request_start_wait(struct api_request *request, api_request_fn *on_done);
 void api_request_settle(struct api_request *request);
 void api_request_finish(struct api_request *request); /* any thread; request is gone after it */
+
+/* The documents of what is served; the same for the whole request. */
+struct api_docs *api_request_docs(struct api_request *request);
 
 /* Answers. Each queues one; when memory fails the connection is closed. body is given. */
 void api_respond(struct api_request *request, unsigned http, const char *type, struct ke_buf *body);

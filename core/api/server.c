@@ -97,13 +97,31 @@ static enum ke_code init_docs(struct api_server *server, struct ke_err *err)
     if (server->options.n_listen > 0) {
         ke_endpoint_format(&server->options.listen[0], &address);
     }
-    struct api_version_info info = {
-        .git_version = server->options.git_version,
-        .git_commit = server->options.git_commit,
-        .build_date = server->options.build_date,
-        .address = ke_buf_str(&address),
+    server->docs_options = (struct api_docs_options){
+        .catalog = resource_store_catalog(server->options.store),
+        .git_version = ke_arena_str(server->arena, server->options.git_version),
+        .git_commit = ke_arena_str(server->arena, server->options.git_commit),
+        .build_date = ke_arena_str(server->arena, server->options.build_date),
+        .address = ke_arena_str(server->arena, ke_buf_str(&address)),
     };
-    return api_docs_init(&server->docs, &info, err);
+    return api_docs_new(&server->docs_options, NULL, &server->docs, err);
+}
+
+struct api_docs *api_server_docs(struct api_server *server)
+{
+    struct ke_err err;
+    struct api_docs *fresh = NULL;
+    struct api_docs *old = NULL;
+    (void)pthread_mutex_lock(&server->docs_lock);
+    if (server->docs->generation != model_catalog_generation(server->docs_options.catalog) &&
+        api_docs_new(&server->docs_options, server->docs, &fresh, &err) == KE_OK) {
+        old = server->docs; /* out of memory: those of before have to do */
+        server->docs = fresh;
+    }
+    struct api_docs *docs = api_docs_ref(server->docs);
+    (void)pthread_mutex_unlock(&server->docs_lock);
+    api_docs_unref(old);
+    return docs;
 }
 
 static enum ke_code server_init(struct api_server *server, const struct api_options *options,
@@ -142,6 +160,7 @@ enum ke_code api_server_new(const struct api_options *options, struct api_server
         return ke_fail(err, KE_NOMEM, "API server");
     }
     pthread_mutex_init(&server->jobs_lock, NULL);
+    pthread_mutex_init(&server->docs_lock, NULL);
     enum ke_code rc = server_init(server, options, err);
     if (rc != KE_OK) {
         api_server_free(server);
@@ -208,7 +227,8 @@ void api_server_free(struct api_server *server)
     }
     free(server->shards);
     api_acceptor_free(server->acceptor);
-    api_docs_deinit(&server->docs);
+    api_docs_unref(server->docs);
+    pthread_mutex_destroy(&server->docs_lock);
     ke_arena_free(server->arena);
     pthread_mutex_destroy(&server->jobs_lock);
     free(server);

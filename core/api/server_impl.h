@@ -31,7 +31,9 @@ struct api_job {
 struct api_server {
     struct api_options options; /* texts and arrays copied into arena */
     struct ke_arena *arena;
-    struct api_docs docs;
+    struct api_docs_options docs_options;
+    pthread_mutex_t docs_lock; /* guards docs */
+    struct api_docs *docs;     /* of the newest catalog anyone has asked for */
     struct api_shard *shards;
     unsigned n_shards;
     atomic_uint next_shard;
@@ -56,6 +58,9 @@ struct api_shard *api_server_pick_shard(struct api_server *server);
 bool api_ask(struct api_request *request, const struct auth_attributes *asked);
 /* The same about the request itself. */
 bool api_authorize(struct api_request *request);
+
+/* A reference to the documents of what is served now. */
+struct api_docs *api_server_docs(struct api_server *server);
 
 /* Handlers. */
 void api_handle_path(struct api_request *request);   /* not a resource */

@@ -62,6 +62,64 @@ const char *model_message_name(const struct model_message *message)
     return &model_schema_text[message->name];
 }
 
+size_t model_message_index(const struct model_message *message)
+{
+    return (size_t)(message - model_schema_messages);
+}
+
+size_t model_schema_count(void)
+{
+    return model_schema_n_messages;
+}
+
+bool model_message_group(const struct model_message *message, const char **out_group,
+                         const char **out_version)
+{
+    struct ke_str name = ke_str_c(model_message_name(message));
+    while (name.len > 0 && name.ptr[name.len - 1] != '.')
+        name.len--;
+    if (name.len == 0)
+        return false;
+    name.len--;
+    for (size_t i = 0; i < model_schema_n_packages; i++) {
+        const struct model_package *package = &model_schema_packages[i];
+        if (ke_str_eq_c(name, &model_schema_text[package->name])) {
+            *out_group = &model_schema_text[package->group];
+            *out_version = &model_schema_text[package->version];
+            return true;
+        }
+    }
+    return false;
+}
+
+/* FNV-1a */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
+{
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ at[i]) * 0x100000001b3;
+    return hash;
+}
+
+uint64_t model_schema_fingerprint(void)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < model_schema_n_messages; i++) {
+        const struct model_message *message = &model_schema_messages[i];
+        const char *name = model_message_name(message);
+        hash = mix(hash, name, strlen(name) + 1);
+        hash = mix(hash, &message->has_type_meta, sizeof(message->has_type_meta));
+        for (unsigned j = 0; j < message->n_fields; j++) {
+            const struct model_field *field = model_message_field_at(message, j);
+            const char *field_name = model_field_name(field);
+            uint16_t row[4] = { field->reference, field->flags, field->kind, field->extra };
+            hash = mix(hash, field_name, strlen(field_name) + 1);
+            hash = mix(hash, row, sizeof(row));
+        }
+    }
+    return hash;
+}
+
 const struct model_field *model_message_field_at(const struct model_message *message, unsigned i)
 {
     return &model_schema_fields[message->first_field + i];

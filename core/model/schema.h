@@ -73,6 +73,14 @@ const struct model_message *model_schema_find(struct ke_str name);
  * version. NULL: unknown. */
 const struct model_message *model_schema_find_kind(struct ke_str api_version, struct ke_str kind);
 const char *model_message_name(const struct model_message *message); /* "core.v1.Pod" */
+/* Its place among the model_schema_count messages. */
+size_t model_message_index(const struct model_message *message);
+size_t model_schema_count(void);
+/* Group and version of its package; false: it belongs to none. */
+bool model_message_group(const struct model_message *message, const char **out_group,
+                         const char **out_version);
+/* Of all that the tables say: the same in every process of a program. */
+uint64_t model_schema_fingerprint(void);
 /* In the order of JSON output, i < n_fields; inline members are one field with an empty name. */
 const struct model_field *model_message_field_at(const struct model_message *message, unsigned i);
 /* Also looks into inline members. NULL: no such field. */

@@ -34,7 +34,7 @@ static void discovery_and_version_are_served(void **state)
                         "\"apis/apps/v1\":{\"serverRelativeURL\":\"/openapi/v3/apis/apps/v1?hash=");
     assert_int_equal(test_api_get(f, "/openapi/v3/apis/apps/v1"), 200);
     test_api_assert_has(f,
-                        "\"/apis/apps/v1/namespaces/{namespace}/deployments/{name}\":{\"patch\"");
+                        "\"/apis/apps/v1/namespaces/{namespace}/deployments/{name}\":{\"get\"");
     test_api_assert_has(
         f, "\"x-kubernetes-group-version-kind\":{\"group\":\"apps\",\"version\":\"v1\","
            "\"kind\":\"Deployment\"}");
