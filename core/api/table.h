@@ -59,6 +59,7 @@ extern const struct api_table api_table_persistentvolumes, api_table_persistentv
     api_table_resourceclaims, api_table_resourceslices, api_table_deviceclasses,
     api_table_resourceclaimtemplates;
 extern const struct api_table api_table_rolebindings, api_table_clusterrolebindings;
+extern const struct api_table api_table_certificatesigningrequests;
 
 void api_cell_str(struct api_cells *cells, struct ke_str text);
 void api_cell_str_or(struct api_cells *cells, struct ke_str text, const char *if_empty);

@@ -34,6 +34,7 @@ static const struct model_kind *const table[] = {
     &model_kind_statefulset,
     &model_kind_selfsubjectreview,
     &model_kind_tokenreview,
+    &model_kind_certificatesigningrequest,
     &model_kind_horizontalpodautoscaler,
     &model_kind_cronjob,
     &model_kind_job,

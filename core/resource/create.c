@@ -6,6 +6,7 @@
  */
 #include "core/base/rand.h"
 #include "core/model/meta.h"
+#include "core/resource/csr.h"
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
 #include "core/resource/permission.h"
@@ -55,6 +56,8 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
         return pod_admit_create(op, object);
     if (kind->id == MODEL_INGRESS)
         return ingress_admit_create(op, object);
+    if (kind->id == MODEL_CERTIFICATESIGNINGREQUEST)
+        return csr_admit_create(op, object);
     return KE_OK;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "core/resource/part.h"
 
+#include "core/resource/csr.h"
 #include "core/resource/operation.h"
 #include "core/resource/service_families.h"
 
@@ -14,6 +15,7 @@ static const struct operation_part *const parts[] = {
     &part_status,
     &part_finalize,
     &part_scale,
+    &part_approval,
 };
 
 const struct operation_part *part_find(struct ke_str subresource)
@@ -98,6 +100,8 @@ static enum ke_code merge_status(struct operation *op, cJSON **object, const cJS
         return operation_fail_nomem(op);
     cJSON_Delete(*object);
     *object = KE_TAKE(merged);
+    if (op->kind->id == MODEL_CERTIFICATESIGNINGREQUEST)
+        return csr_admit_status(op, *object, old);
     return KE_OK;
 }
 

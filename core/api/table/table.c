@@ -42,6 +42,7 @@ const struct api_table *api_table_of(const struct model_kind *kind)
         &api_table_ingresses,
         &api_table_ingressclasses,
         &api_table_nodes,
+        &api_table_certificatesigningrequests,
         &api_table_namespaces,
         &api_table_configmaps,
         &api_table_secrets,

@@ -15,6 +15,7 @@
 extern const struct model_kind model_kind_apiservice;
 extern const struct model_kind model_kind_clusterrole;
 extern const struct model_kind model_kind_clusterrolebinding;
+extern const struct model_kind model_kind_certificatesigningrequest;
 extern const struct model_kind model_kind_componentstatus;
 extern const struct model_kind model_kind_configmap;
 extern const struct model_kind model_kind_controllerrevision;
