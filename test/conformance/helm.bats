@@ -56,7 +56,8 @@ make_succeed() { # POD
 @test "install puts every object of the chart there and remembers the release" {
     make_available web 2 3>&- &
     run helm install web "$chart" --wait=watcher --timeout 60s
-    assert_line '^STATUS: deployed' && assert_line '^REVISION: 1'
+    assert_line '^STATUS: deployed'
+    assert_line '^REVISION: 1'
     wait
     run k get serviceaccount,configmap,role,rolebinding,deployment,service,ingress,poddisruptionbudget web -o name
     [ "$status" -eq 0 ]
@@ -78,7 +79,8 @@ make_succeed() { # POD
     uid=$(field deployment/web .metadata.uid)
     k label configmap web mine=kept
     run helm upgrade web "$chart" --set greeting=hi --set replicas=3
-    assert_line '^STATUS: deployed' && assert_line '^REVISION: 2'
+    assert_line '^STATUS: deployed'
+    assert_line '^REVISION: 2'
     [ "$(field configmap/web .data.greeting)" = hi ]
     [ "$(field configmap/web .metadata.labels.mine)" = kept ]
     [ "$(field deployment/web .spec.replicas)" = 3 ]
