@@ -43,14 +43,15 @@
 #define LIMIT_SERVICE_RANGE        (1U << 20)  /* addresses used of one service range */
 
 /* custom resources */
-#define LIMIT_CUSTOM_ROWS 8192 /* kinds ever defined in the life of a process, and their surfaces  \
-                                */
-#define LIMIT_DEFINITION_BYTES  (16U << 20) /* one definition, compiled */
-#define LIMIT_SCHEMA_DEPTH      64          /* of a schema, and so of what it is asked about */
-#define LIMIT_PATTERN_STEPS     200000      /* of one match */
-#define LIMIT_PATTERN_BYTES     4096        /* of one expression */
-#define LIMIT_SCHEMA_STEPS      4000000     /* schemas applied to values in one validation */
-#define LIMIT_API_VERSION_BYTES 384         /* "group/version" */
+#define LIMIT_CUSTOM_ROWS         8192        /* of kinds defined since the start */
+#define LIMIT_DEFINITION_BYTES    (16U << 20) /* one definition, compiled */
+#define LIMIT_SCHEMA_DEPTH        64          /* of a schema, and so of what it is asked about */
+#define LIMIT_PATTERN_STEPS       200000      /* of one match */
+#define LIMIT_PATTERN_BYTES       4096        /* of one expression */
+#define LIMIT_SCHEMA_STEPS        4000000     /* schemas applied to values in one validation */
+#define LIMIT_JSONPATH_DEPTH      8           /* filters and stars in one path */
+#define LIMIT_JSONPATH_NAME_BYTES 320         /* of one member */
+#define LIMIT_API_VERSION_BYTES   384         /* "group/version" */
 
 /* names */
 #define LIMIT_DNS_LABEL_BYTES 63

@@ -7,15 +7,18 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/model/structural.h"
 
 struct counted {
     struct model_definition definition; /* first: what others hold */
     atomic_uint refs;
     struct ke_arena *arena;
+    struct model_structural_owned owned; /* by the schemas */
 };
 
 struct builder {
     struct ke_arena *arena;
+    struct model_structural_owned *owned;
     struct model_definition *out;
     bool is_ok; /* false: out of memory */
 };
@@ -36,8 +39,10 @@ void model_definition_unref(struct model_definition *definition)
     if (definition == NULL)
         return;
     struct counted *counted = counted_of(definition);
-    if (atomic_fetch_sub(&counted->refs, 1) == 1)
-        ke_arena_free(counted->arena);
+    if (atomic_fetch_sub(&counted->refs, 1) != 1)
+        return;
+    model_structural_owned_deinit(&counted->owned);
+    ke_arena_free(counted->arena);
 }
 
 /* NULL stays NULL. */
@@ -76,8 +81,8 @@ static void read_names(struct builder *b, const cJSON *object)
     d->name = keep(b, ke_json_path_str(object, "metadata.name"));
     d->group = keep(b, ke_json_str(spec, "group"));
     d->plural = keep(b, ke_json_str(names, "plural"));
-    d->kind = keep(b, ke_json_str(accepted, "kind"));
-    d->list_kind = keep(b, ke_json_str(accepted, "listKind"));
+    d->kind = keep_or(b, ke_json_str(accepted, "kind"), "");
+    d->list_kind = keep_or(b, ke_json_str(accepted, "listKind"), "");
     d->singular = keep_or(b, ke_json_str(accepted, "singular"), "");
     keep_list(b, ke_json_get(accepted, "shortNames"), d->short_names);
     keep_list(b, ke_json_get(accepted, "categories"), d->categories);
@@ -131,7 +136,7 @@ static enum ke_code read_schema(struct builder *b, const cJSON *schema,
     if (ke_buf_check(&text, "schema", err) != KE_OK)
         return err->code;
     out->schema_json = keep(b, ke_buf_str(&text));
-    return KE_OK;
+    return model_structural_new(schema, b->arena, b->owned, &out->schema, err);
 }
 
 static enum ke_code read_version(struct builder *b, const cJSON *version,
@@ -184,6 +189,17 @@ static void read_fields(struct builder *b, const cJSON *versions)
     }
 }
 
+static bool has_one_schema(const struct model_definition *d)
+{
+    for (size_t i = 1; i < d->n_versions; i++) {
+        const char *a = d->versions[0].schema_json;
+        const char *b = d->versions[i].schema_json;
+        if ((a == NULL) != (b == NULL) || (a != NULL && strcmp(a, b) != 0))
+            return false;
+    }
+    return true;
+}
+
 static enum ke_code check(const struct builder *b, struct ke_err *err)
 {
     const struct model_definition *d = b->out;
@@ -208,7 +224,9 @@ enum ke_code model_definition_new(const cJSON *object, uint32_t number,
     atomic_init(&counted->refs, 1);
     counted->definition.number = number;
     ke_auto_definition *definition = &counted->definition;
-    struct builder b = { .arena = arena, .out = definition, .is_ok = true };
+    struct builder b = {
+        .arena = arena, .owned = &counted->owned, .out = definition, .is_ok = true
+    };
     read_names(&b, object);
     const cJSON *versions = ke_json_path(object, "spec.versions");
     const cJSON *version;
@@ -221,6 +239,7 @@ enum ke_code model_definition_new(const cJSON *object, uint32_t number,
             return rc;
     }
     read_fields(&b, versions);
+    definition->has_one_schema = has_one_schema(definition);
     enum ke_code rc = check(&b, err);
     if (rc == KE_OK)
         *out = KE_TAKE(definition);
@@ -245,6 +264,51 @@ const struct model_definition_version *model_definition_storage(
             return &definition->versions[i];
     }
     return NULL;
+}
+
+static bool add_condition(cJSON *object, struct ke_str now)
+{
+    cJSON *status = ke_json_need_object(object, "status");
+    cJSON *list = status != NULL ? ke_json_need_array(status, "conditions") : NULL;
+    cJSON *next = NULL;
+    if (list == NULL)
+        return false;
+    for (cJSON *it = list->child; it != NULL; it = next) {
+        next = it->next;
+        if (ke_str_eq_c(ke_json_str(it, "type"), "Terminating"))
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, it));
+    }
+    ke_auto_json *made = cJSON_CreateObject();
+    if (made == NULL || !ke_json_set_str(made, "type", KE_STR("Terminating")) ||
+        !ke_json_set_str(made, "status", KE_STR("True")) ||
+        !ke_json_set_str(made, "lastTransitionTime", now) ||
+        !ke_json_set_str(made, "reason", KE_STR("InstanceDeletionPending")) ||
+        !ke_json_set_str(made, "message",
+                         KE_STR("CustomResourceDefinition marked for deletion; CustomResource "
+                                "deletion will begin soon")) ||
+        !cJSON_AddItemToArray(list, made))
+        return false;
+    (void)KE_TAKE(made);
+    return true;
+}
+
+bool model_definition_mark_terminating(cJSON *object, struct ke_str now)
+{
+    cJSON *meta = ke_json_need_object(object, "metadata");
+    cJSON *list = meta != NULL ? ke_json_need_array(meta, "finalizers") : NULL;
+    const cJSON *it;
+    if (list == NULL)
+        return false;
+    cJSON_ArrayForEach(it, list) {
+        if (ke_str_eq_c(ke_json_value_str(it), MODEL_CUSTOM_CLEANUP))
+            return add_condition(object, now);
+    }
+    cJSON *made = cJSON_CreateString(MODEL_CUSTOM_CLEANUP);
+    if (made == NULL || !cJSON_AddItemToArray(list, made)) {
+        cJSON_Delete(made);
+        return false;
+    }
+    return add_condition(object, now);
 }
 
 /* ---- order of versions ----------------------------------------------------------------------- */

@@ -15,6 +15,9 @@
 
 struct model_structural; /* core/model/structural.h */
 
+/* Keeps a definition until its instances are gone. */
+#define MODEL_CUSTOM_CLEANUP "customresourcecleanup.apiextensions.k8s.io"
+
 struct model_column {
     const char *name, *type, *format, *description;
     const char *path; /* JSONPath, ".spec.replicas" */
@@ -42,7 +45,7 @@ struct model_definition {
     bool is_namespaced;
     bool keeps_unknown;  /* spec.preserveUnknownFields: nothing is pruned */
     bool is_terminating; /* being deleted: nothing new is created */
-    bool is_established;
+    bool has_one_schema; /* all versions have the same */
     struct model_definition_version versions[MODEL_MAX_VERSIONS]; /* as the definition lists them */
     size_t n_versions;
     /* selectableFields of all versions: names as clients say them, paths in the object */
@@ -67,6 +70,10 @@ const struct model_definition_version *model_definition_find(
     const struct model_definition *definition, struct ke_str version);
 const struct model_definition_version *model_definition_storage(
     const struct model_definition *definition);
+
+/* A stored definition that is deleted: its finalizer and the condition Terminating. now: RFC 3339.
+ * False: out of memory. */
+bool model_definition_mark_terminating(cJSON *object, struct ke_str now) KE_MUST_CHECK;
 
 /* Order of preference: v2 before v1 before v1beta2 before v1alpha1 before anything else by text.
  * Below 0: a comes first. Source: apimachinery pkg/version. */

@@ -243,6 +243,11 @@ enum ke_code registry_object_load(const struct model_kind *kind, struct ke_str j
     return rc;
 }
 
+void registry_object_set_form(struct registry_object *object, uint32_t mark)
+{
+    object->form = mark;
+}
+
 void registry_object_set_revision(struct registry_object *object, int64_t revision)
 {
     object->revision = revision;

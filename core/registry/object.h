@@ -32,6 +32,7 @@ struct registry_object {
     const struct model_pair
         *fields; /* selectable fields incl. metadata.name and .namespace, sorted */
     uint32_t n_fields;
+    uint32_t form; /* of custom kinds: the mark of the form it was written in; 0: not known */
     uint32_t
         head_len; /* bytes of {"kind":...,"apiVersion":..., : item = '{' + json from head_len */
     struct ke_str json; /* whole */
@@ -51,6 +52,8 @@ enum ke_code registry_object_load(const struct model_kind *kind, struct ke_str j
 /* The same object with another revision: what a DELETED event carries. NULL: out of memory. */
 struct registry_object *registry_object_at_revision(const struct registry_object *object,
                                                     int64_t revision);
+/* Before it is given to others: the mark of the form it was made in (core/model/form.h). */
+void registry_object_set_form(struct registry_object *object, uint32_t mark);
 /* Writer only, before publishing. */
 void registry_object_set_revision(struct registry_object *object, int64_t revision);
 struct registry_object *registry_object_ref(const struct registry_object *object);

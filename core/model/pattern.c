@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Expressions by PCRE2; the only file that knows it. */
+#include "core/model/pattern.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "core/base/limits.h"
+#include "core/base/mem.h"
+
+#define HEAP_KIB 1024 /* of one match */
+
+struct model_pattern {
+    pcre2_code *code;
+};
+
+/* What PCRE2 would take and RE2 does not: the first such piece, or nothing. */
+static struct ke_str find_unsupported(struct ke_str text)
+{
+    static const char *const groups[] = { "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(", "(?#", "(*" };
+    bool is_in_class = false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '\\') {
+            char next = i + 1 < text.len ? text.ptr[i + 1] : '\0';
+            bool is_reference = !is_in_class && ((next >= '1' && next <= '9') || next == 'k' ||
+                                                 next == 'g' || next == 'K' || next == 'R');
+            if (is_reference)
+                return ke_str_sub(text, i, 2);
+            i++;
+            continue;
+        }
+        if (is_in_class) {
+            is_in_class = c != ']';
+            continue;
+        }
+        if (c == '[') {
+            is_in_class = true;
+            /* A bracket that comes first is one of the class. */
+            size_t first = i + 1 < text.len && text.ptr[i + 1] == '^' ? i + 2 : i + 1;
+            if (first < text.len && text.ptr[first] == ']')
+                i = first;
+            continue;
+        }
+        for (size_t g = 0; c == '(' && g < KE_ARRAY_LEN(groups); g++) {
+            struct ke_str group = ke_str_c(groups[g]);
+            if (ke_str_has_prefix(ke_str_sub(text, i, text.len - i), group))
+                return group;
+        }
+    }
+    return (struct ke_str){ NULL, 0 };
+}
+
+enum ke_code model_pattern_new(struct ke_str text, struct model_pattern **out, struct ke_err *err)
+{
+    struct ke_str odd = find_unsupported(text);
+    if (odd.ptr != NULL)
+        return ke_fail(err, KE_MALFORMED,
+                       "error parsing regexp: invalid or unsupported Perl syntax: `%.*s`",
+                       KE_STR_ARG(odd));
+    if (text.len > LIMIT_PATTERN_BYTES)
+        return ke_fail(err, KE_MALFORMED, "error parsing regexp: expression too large");
+    struct model_pattern *pattern = ke_alloc(sizeof(*pattern));
+    int code = 0;
+    PCRE2_SIZE at = 0;
+    if (pattern == NULL)
+        return ke_fail(err, KE_NOMEM, "regular expression");
+    uint32_t options =
+        PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_NO_AUTO_POSSESS | PCRE2_NEVER_BACKSLASH_C;
+    pattern->code = pcre2_compile((PCRE2_SPTR)(text.len > 0 ? text.ptr : ""), text.len, options,
+                                  &code, &at, NULL);
+    if (pattern->code == NULL) {
+        PCRE2_UCHAR why[128];
+        (void)pcre2_get_error_message(code, why, sizeof(why));
+        free(pattern);
+        if (code == PCRE2_ERROR_HEAP_FAILED)
+            return ke_fail(err, KE_NOMEM, "regular expression");
+        return ke_fail(err, KE_MALFORMED, "error parsing regexp: %s at %zu", (const char *)why,
+                       (size_t)at);
+    }
+    *out = pattern;
+    return KE_OK;
+}
+
+void model_pattern_free(struct model_pattern *pattern)
+{
+    if (pattern == NULL)
+        return;
+    pcre2_code_free(pattern->code);
+    free(pattern);
+}
+
+enum model_match model_pattern_match(const struct model_pattern *pattern, struct ke_str text)
+{
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    pcre2_match_context *context = pcre2_match_context_create(NULL);
+    int rc = PCRE2_ERROR_NOMEMORY;
+    if (data != NULL && context != NULL) {
+        (void)pcre2_set_match_limit(context, LIMIT_PATTERN_STEPS);
+        (void)pcre2_set_depth_limit(context, LIMIT_PATTERN_STEPS);
+        (void)pcre2_set_heap_limit(context, HEAP_KIB);
+        rc = pcre2_match(pattern->code, (PCRE2_SPTR)(text.len > 0 ? text.ptr : ""), text.len, 0,
+                         PCRE2_NO_UTF_CHECK, data, context);
+    }
+    pcre2_match_context_free(context);
+    pcre2_match_data_free(data);
+    if (rc == PCRE2_ERROR_NOMATCH)
+        return MODEL_MATCH_NO;
+    return rc >= 0 ? MODEL_MATCH_YES : MODEL_MATCH_UNKNOWN;
+}
