@@ -48,7 +48,9 @@ static enum ke_code choose_name(struct operation *op, cJSON *object)
 static enum ke_code prepare(struct operation *op, cJSON *object)
 {
     const struct model_kind *kind = op->kind;
-    if ((kind->set_defaults != NULL && !kind->set_defaults(object)) ||
+    if (kind->custom != NULL && model_version_has_status(kind, op->version))
+        ke_json_del(object, "status"); /* a part of its own, not for whoever creates */
+    if (!model_form_set_defaults(&op->form, object) ||
         !metadata_prepare_create(kind, object, op->request.ns, operation_timestamp(op, 0)) ||
         (kind->prepare_create != NULL && !kind->prepare_create(object)))
         return operation_fail_nomem(op);
@@ -68,7 +70,7 @@ static enum ke_code finish(struct operation *op, cJSON *object)
         rc = escalation_admit(op, object, NULL);
     if (rc != KE_OK)
         return rc;
-    model_kind_validate(op->kind, object, NULL, &op->issues);
+    model_form_validate(&op->form, object, NULL, &op->issues);
     if (op->issues.n_items > 0)
         return operation_fail_invalid(op, op->request.name);
     if (op->kind->id == MODEL_SERVICE) {
@@ -76,11 +78,10 @@ static enum ke_code finish(struct operation *op, cJSON *object)
         if (rc != KE_OK)
             return rc;
     }
-    struct ke_err err = KE_ERR_INIT;
     struct registry_object *made = NULL;
-    rc = registry_object_new(op->kind, object, &made, &err);
+    rc = operation_make(op, object, &made);
     if (rc != KE_OK)
-        return operation_fail_err(op, &err);
+        return rc;
     op->is_created = true;
     if (!op->request.is_dry_run)
         return operation_commit(op, REGISTRY_ABSENT, made);

@@ -112,11 +112,10 @@ enum ke_code operation_decode(struct operation *op, cJSON *object, const cJSON *
         return rc;
     struct model_issues unknown;
     model_issues_init(&unknown, op->arena);
-    const struct model_message *message = model_schema_find(ke_str_c(version->message));
-    if (message == NULL)
-        return operation_fail(op, KE_BUG, "no schema for %s", version->message);
     struct ke_err err = KE_ERR_INIT;
-    rc = model_schema_normalise(message, object, &unknown, &err);
+    const struct model_form other = { .kind = op->spoken, .version = version };
+    const struct model_form *form = op->spoken == op->kind ? &op->form : &other;
+    rc = model_form_normalise(form, object, &unknown, &err);
     if (rc == KE_MALFORMED)
         return operation_fail(op, rc, "%s in version \"%s\" cannot be handled as a %s: %s",
                               op->spoken->kind, version->version, op->spoken->kind, err.msg);

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "core/model/definition.h"
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
 #include "core/resource/permission.h"
@@ -115,6 +116,16 @@ static bool namespace_decide(cJSON *ns, const struct delete_wish *wish, enum del
            ke_json_set_str(status, "phase", KE_STR("Terminating"));
 }
 
+/* A definition waits until a controller has deleted its instances. */
+static bool hold_definition(cJSON *object, const struct delete_wish *wish)
+{
+    char text[40];
+    struct ke_str now;
+    if (metadata_is_deleting(object))
+        return true;
+    return format_time(wish->now_s, text, &now) && model_definition_mark_terminating(object, now);
+}
+
 bool delete_decide(const struct model_kind *kind, cJSON *object, const struct delete_wish *wish,
                    enum delete_outcome *out)
 {
@@ -124,6 +135,8 @@ bool delete_decide(const struct model_kind *kind, cJSON *object, const struct de
         return pod_decide(object, wish, out);
     if (kind->id == MODEL_NAMESPACE)
         return namespace_decide(object, wish, out);
+    if (kind->id == MODEL_CUSTOMRESOURCEDEFINITION && !hold_definition(object, wish))
+        return false;
     if (metadata_n_finalizers(object) == 0) {
         *out = DELETE_REMOVE;
         return true;
@@ -180,6 +193,7 @@ static enum ke_code carry_out(struct operation *op, struct registry_object *curr
         enum ke_code rc = registry_object_new(op->kind, object, &made, &err);
         if (rc != KE_OK)
             return operation_fail_err(op, &err);
+        registry_object_set_form(made, current->form);
         registry_object_set_revision(made, current->revision);
     }
     if (op->request.is_dry_run || outcome == DELETE_NOTHING) {

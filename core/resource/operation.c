@@ -20,6 +20,7 @@ void operation_discard(struct operation *op)
     service_claim_settle(op->claim);
     registry_object_unref(op->answer);
     cJSON_Delete(op->body);
+    model_form_close(&op->form);
     ke_arena_free(op->arena);
     free(op);
     if (turn != NULL)
@@ -90,6 +91,25 @@ enum ke_code operation_current(struct operation *op, struct registry_object **ou
     if (rc != KE_OK && rc != KE_NOT_FOUND)
         return operation_fail_err(op, &err);
     return rc;
+}
+
+cJSON *operation_parse(const struct operation *op, const struct registry_object *stored)
+{
+    ke_auto_json *json = registry_object_parse(stored);
+    bool is_current = stored->form != 0 && stored->form == model_form_mark(&op->form);
+    if (json == NULL || (!is_current && !model_form_refresh(&op->form, json)))
+        return NULL;
+    return KE_TAKE(json);
+}
+
+enum ke_code operation_make(struct operation *op, const cJSON *json, struct registry_object **out)
+{
+    struct ke_err err = KE_ERR_INIT;
+    enum ke_code rc = registry_object_new(op->kind, json, out, &err);
+    if (rc != KE_OK)
+        return operation_fail_err(op, &err);
+    registry_object_set_form(*out, model_form_mark(&op->form));
+    return KE_OK;
 }
 
 struct ke_str operation_timestamp(struct operation *op, int64_t plus_s)
@@ -295,7 +315,7 @@ static enum ke_code find_part(struct operation *op)
     op->part = part_find(name);
     op->spoken = op->kind;
     if (name.len > 0) {
-        op->subresource = model_kind_subresource(op->kind, name);
+        op->subresource = model_version_subresource(op->kind, op->version, name);
         if (op->subresource == NULL || op->part == NULL)
             return operation_fail(op, KE_NOT_FOUND,
                                   "the server could not find the requested resource");
@@ -306,6 +326,20 @@ static enum ke_code find_part(struct operation *op)
     if ((verbs & needed_verb(op->request.verb)) == 0 || !part_has_verb(op->part, op->request.verb))
         return operation_fail(op, KE_METHOD,
                               "the server does not allow this method on the requested resource");
+    return KE_OK;
+}
+
+/* The kind may be gone since the request was read. */
+static enum ke_code open_form(struct operation *op)
+{
+    struct ke_err err = KE_ERR_INIT;
+    enum ke_code rc = model_form_open(op->kind, op->version, &op->form, &err);
+    if (rc != KE_OK)
+        return operation_fail_err(op, &err);
+    if (op->form.definition != NULL && op->form.definition->is_terminating &&
+        op->request.verb == RESOURCE_CREATE)
+        return operation_fail(op, KE_METHOD,
+                              "create not allowed while custom resource definition is terminating");
     return KE_OK;
 }
 
@@ -368,7 +402,9 @@ void resource_submit(struct resource_store *store, struct resource_request *requ
     op->body = request->body;
     request->body = NULL;
     model_issues_init(&op->issues, op->arena);
-    enum ke_code rc = find_part(op);
+    enum ke_code rc = open_form(op);
+    if (rc == KE_OK)
+        rc = find_part(op);
     if (rc == KE_OK)
         rc = begin(op);
     if (rc != KE_OK)

@@ -12,6 +12,7 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/model/form.h"
 #include "core/model/views.h"
 #include "core/resource/part.h"
 #include "core/resource/resource.h"
@@ -38,6 +39,7 @@ struct operation {
     struct resource_request request; /* texts live in arena; body is in op->body */
     const struct model_kind *kind;
     const struct model_version *version; /* of the answer, and of body and patch in most parts */
+    struct model_form form;              /* of kind and version, for the whole operation */
     const struct operation_part *part;   /* what is written: the object or a subresource */
     const struct model_subresource *subresource; /* of it; NULL: the object itself */
     const struct model_kind *spoken; /* the kind of body and patch: kind in most parts */
@@ -91,6 +93,11 @@ enum ke_code operation_key(struct operation *op, const struct model_kind *kind, 
                            struct ke_str name, struct ke_str *out) KE_MUST_CHECK;
 /* What is stored under the request's name; KE_NOT_FOUND leaves no message. */
 enum ke_code operation_current(struct operation *op, struct registry_object **out) KE_MUST_CHECK;
+/* What is stored, parsed and as the operation's form sees it; NULL: out of memory. */
+cJSON *operation_parse(const struct operation *op, const struct registry_object *stored);
+/* The object to be stored. Errors: as registry_object_new, recorded. */
+enum ke_code operation_make(struct operation *op, const cJSON *json,
+                            struct registry_object **out) KE_MUST_CHECK;
 /* Whole seconds as objects carry them, in the arena. */
 struct ke_str operation_timestamp(struct operation *op, int64_t plus_s);
 

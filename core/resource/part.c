@@ -65,7 +65,7 @@ static bool copy_member(cJSON *object, const cJSON *from, const char *name)
 static enum ke_code merge_main(struct operation *op, cJSON **object, const cJSON *old)
 {
     const struct model_kind *kind = op->kind;
-    if (kind->has_status && !copy_member(*object, old, "status"))
+    if (model_version_has_status(kind, op->version) && !copy_member(*object, old, "status"))
         return operation_fail_nomem(op);
     if (kind->prepare_update != NULL && !kind->prepare_update(*object, old))
         return operation_fail_nomem(op);
@@ -76,7 +76,7 @@ static enum ke_code merge_main(struct operation *op, cJSON **object, const cJSON
 
 static void validate_main(struct operation *op, const cJSON *object, const cJSON *old)
 {
-    model_kind_validate(op->kind, object, old, &op->issues);
+    model_form_validate(&op->form, object, old, &op->issues);
 }
 
 const struct operation_part part_main = {
@@ -107,7 +107,7 @@ static enum ke_code merge_status(struct operation *op, cJSON **object, const cJS
 
 static void validate_status(struct operation *op, const cJSON *object, const cJSON *old)
 {
-    model_kind_validate_status(op->kind, object, old, &op->issues);
+    model_form_validate_status(&op->form, object, old, &op->issues);
 }
 
 const struct operation_part part_status = {

@@ -14,10 +14,18 @@ static const struct model_version *patched_version(const struct operation *op)
     return op->spoken == op->kind ? op->version : &op->spoken->versions[0];
 }
 
+/* Of a custom kind metadata alone has one: clients are refused before, controllers patch that. */
+static const struct model_message *patched_message(const struct operation *op)
+{
+    const char *name =
+        op->spoken->custom != NULL ? "meta.v1.PartialObjectMetadata" : patched_version(op)->message;
+    return model_schema_find(ke_str_c(name));
+}
+
 /* What the patch is applied to: the object as the client's version or the part shows it. */
 static cJSON *patched_object(struct operation *op, const struct registry_object *current)
 {
-    ke_auto_json *object = registry_object_parse(current);
+    ke_auto_json *object = operation_parse(op, current);
     if (object == NULL)
         return NULL;
     if (op->part->show != NULL) {
@@ -35,8 +43,7 @@ static enum ke_code apply(struct operation *op, cJSON **object, struct ke_err *e
     case RESOURCE_PATCH_MERGE:
         return model_patch_merge(object, op->body, err);
     case RESOURCE_PATCH_STRATEGIC:
-        return model_patch_strategic(
-            object, op->body, model_schema_find(ke_str_c(patched_version(op)->message)), err);
+        return model_patch_strategic(object, op->body, patched_message(op), err);
     }
     return ke_fail(err, KE_BUG, "unknown kind of patch");
 }

@@ -114,7 +114,7 @@ static enum ke_code merge_scale(struct operation *op, cJSON **object, const cJSO
 
 static void validate_scaled(struct operation *op, const cJSON *object, const cJSON *old)
 {
-    model_kind_validate(op->kind, object, old, &op->issues);
+    model_form_validate(&op->form, object, old, &op->issues);
 }
 
 const struct operation_part part_scale = {

@@ -7,6 +7,7 @@
  */
 #include <inttypes.h>
 
+#include "core/model/values.h"
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
 #include "core/resource/permission.h"
@@ -108,11 +109,10 @@ enum ke_code operation_store(struct operation *op, struct registry_object *curre
     bool is_removed = is_to_be_removed(op->kind, object);
     if (ke_json_equal(object, old) && !is_removed)
         return answer_unstored(op, current);
-    struct ke_err err = KE_ERR_INIT;
     ke_auto_object *made = NULL;
-    enum ke_code rc = registry_object_new(op->kind, object, &made, &err);
+    enum ke_code rc = operation_make(op, object, &made);
     if (rc != KE_OK)
-        return operation_fail_err(op, &err);
+        return rc;
     registry_object_set_revision(made, current->revision);
     if (op->request.is_dry_run)
         return answer_unstored(op, made);
@@ -147,10 +147,19 @@ static enum ke_code check_and_store(struct operation *op, struct registry_object
     return operation_store(op, current, old, object);
 }
 
+/* Where status is no part of its own it counts like any member. */
+static bool counts_as_change(const struct operation *op, const cJSON *object, const cJSON *old)
+{
+    if (metadata_spec_differs(object, old))
+        return true;
+    return op->kind->custom != NULL && !model_version_has_status(op->kind, op->version) &&
+           !model_same_member(object, old, "status");
+}
+
 enum ke_code operation_replace(struct operation *op, struct registry_object *current, cJSON *object)
 {
     ke_auto_json *next = object;
-    ke_auto_json *old = registry_object_parse(current);
+    ke_auto_json *old = operation_parse(op, current);
     if (old == NULL)
         return operation_fail_nomem(op);
     enum ke_code rc = check_uid(op, next, current->uid);
@@ -158,7 +167,7 @@ enum ke_code operation_replace(struct operation *op, struct registry_object *cur
         rc = check_revision(op, next, current->revision);
     if (rc != KE_OK)
         return rc;
-    if (op->spoken == op->kind && op->kind->set_defaults != NULL && !op->kind->set_defaults(next))
+    if (op->spoken == op->kind && !model_form_set_defaults(&op->form, next))
         return operation_fail_nomem(op);
     rc = op->part->merge(op, &next, old);
     if (rc != KE_OK)
@@ -166,7 +175,7 @@ enum ke_code operation_replace(struct operation *op, struct registry_object *cur
     if (!metadata_prepare_update(op->kind, next, old))
         return operation_fail_nomem(op);
     if (op->part->counts_generation && op->kind->has_generation &&
-        metadata_spec_differs(next, old) && !metadata_bump_generation(next))
+        counts_as_change(op, next, old) && !metadata_bump_generation(next))
         return operation_fail_nomem(op);
     return check_and_store(op, current, next, old);
 }
