@@ -77,7 +77,8 @@ enum api_body_error api_body_object(struct ke_str content_type, struct ke_str bo
                                     struct ke_err *err)
 {
     enum format format = body_format(content_type);
-    if (format == FORMAT_OTHER) {
+    bool is_unreadable = format == FORMAT_PROTOBUF && kind->custom != NULL; /* has no numbers */
+    if (format == FORMAT_OTHER || is_unreadable) {
         return API_BODY_UNSUPPORTED;
     }
     const struct model_message *message = model_schema_find(ke_str_c(version->message));

@@ -8,10 +8,69 @@
 
 #include "core/api/table.h"
 #include "core/base/json.h"
+#include "core/model/form.h"
 
 bool api_encoder_is_splice(const struct api_encoder *encoder)
 {
-    return encoder->accept.form == API_FORM_PLAIN && encoder->version->from_storage == NULL;
+    return encoder->accept.form == API_FORM_PLAIN && encoder->version->from_storage == NULL &&
+           encoder->kind->custom == NULL;
+}
+
+/* ---- custom kinds: what is stored may be older than the schema by which it is shown ---- */
+
+/* The stored bytes but for kind and apiVersion are what the client is to see. */
+static bool is_current(const struct model_form *form, const struct registry_object *object)
+{
+    return form->definition == NULL || (object->form != 0 && object->form == model_form_mark(form));
+}
+
+/* A kind that is no longer defined is shown as it is stored. */
+static struct model_form open_form(const struct api_encoder *encoder)
+{
+    struct model_form form = { .kind = NULL };
+    struct ke_err err;
+    if (encoder->kind->custom != NULL &&
+        model_form_open(encoder->kind, encoder->version, &form, &err) != KE_OK) {
+        form = (struct model_form){ .kind = NULL };
+    }
+    return form;
+}
+
+/* As clients of the encoder's version see it. */
+static enum ke_code view(const struct api_encoder *encoder, const struct registry_object *object,
+                         cJSON **out, struct ke_err *err)
+{
+    cJSON *json = registry_object_parse(object);
+    struct model_form form = open_form(encoder);
+    bool is_ok = json != NULL && (is_current(&form, object) || model_form_refresh(&form, json)) &&
+                 model_version_from_storage(encoder->kind, encoder->version, json);
+    model_form_close(&form);
+    if (!is_ok) {
+        cJSON_Delete(json);
+        return ke_fail(err, KE_NOMEM, "show object");
+    }
+    *out = json;
+    return KE_OK;
+}
+
+static bool can_splice(const struct api_encoder *encoder, const struct registry_object *object)
+{
+    if (encoder->kind->custom == NULL) {
+        return api_encoder_is_splice(encoder);
+    }
+    struct model_form form = open_form(encoder);
+    bool is_ok = is_current(&form, object);
+    model_form_close(&form);
+    return is_ok;
+}
+
+bool api_encoder_is_stored_bytes(const struct api_encoder *encoder,
+                                 const struct registry_object *object)
+{
+    return encoder->accept.form == API_FORM_PLAIN &&
+           encoder->version == &encoder->kind->versions[0] &&
+           (encoder->kind->custom == NULL ||
+            (object->kind == encoder->kind && can_splice(encoder, object)));
 }
 
 /* {"kind":"Pod","apiVersion":"v1", */
@@ -39,37 +98,21 @@ static enum ke_code parse(const struct registry_object *object, cJSON **out, str
     return *out != NULL ? KE_OK : ke_fail(err, KE_NOMEM, "parse stored object");
 }
 
-/* Parsed and converted, for versions that differ from the stored one. */
-static enum ke_code convert(const struct api_encoder *encoder, const struct registry_object *object,
-                            cJSON **out, struct ke_err *err)
-{
-    enum ke_code rc = parse(object, out, err);
-    if (rc != KE_OK) {
-        return rc;
-    }
-    if (!model_version_from_storage(encoder->kind, encoder->version, *out)) {
-        cJSON_Delete(*out);
-        *out = NULL;
-        return ke_fail(err, KE_NOMEM, "convert object");
-    }
-    return KE_OK;
-}
-
 static enum ke_code encode_plain(const struct api_encoder *encoder,
                                  const struct registry_object *object, struct ke_buf *out,
                                  struct ke_err *err)
 {
-    if (is_stored_version(encoder)) {
+    if (encoder->kind->custom == NULL && is_stored_version(encoder)) {
         ke_buf_add_str(out, object->json);
         return KE_OK;
     }
-    if (api_encoder_is_splice(encoder)) {
+    if (can_splice(encoder, object)) {
         add_head(encoder, encoder->kind->kind, out);
         ke_buf_add_str(out, behind_head(object));
         return KE_OK;
     }
     ke_auto_json *json = NULL;
-    enum ke_code rc = convert(encoder, object, &json, err);
+    enum ke_code rc = view(encoder, object, &json, err);
     if (rc == KE_OK) {
         ke_json_print(json, out);
     }
@@ -91,16 +134,39 @@ static void add_partial(const struct api_encoder *encoder, const cJSON *json, st
     ke_buf_add_char(out, '}');
 }
 
+static void add_cells(const struct api_encoder *encoder, const cJSON *json, struct ke_buf *out)
+{
+    struct model_form form = open_form(encoder);
+    if (form.custom != NULL) {
+        api_table_print_custom_cells(form.custom, json, encoder->now_s, out);
+    } else {
+        api_table_print_cells(api_table_of(encoder->kind), json, encoder->now_s, out);
+    }
+    model_form_close(&form);
+}
+
+static void add_columns(const struct api_encoder *encoder, struct ke_buf *out)
+{
+    struct model_form form = open_form(encoder);
+    if (form.custom != NULL) {
+        api_table_print_custom_columns(form.custom, out);
+    } else {
+        api_table_print_columns(api_table_of(encoder->kind), out);
+    }
+    model_form_close(&form);
+}
+
 static enum ke_code add_row(const struct api_encoder *encoder, const struct registry_object *object,
                             struct ke_buf *out, struct ke_err *err)
 {
     ke_auto_json *json = NULL;
-    enum ke_code rc = parse(object, &json, err);
+    enum ke_code rc = encoder->kind->custom != NULL ? view(encoder, object, &json, err)
+                                                    : parse(object, &json, err);
     if (rc != KE_OK) {
         return rc;
     }
     ke_buf_add_c(out, "{\"cells\":[");
-    api_table_print_cells(api_table_of(encoder->kind), json, encoder->now_s, out);
+    add_cells(encoder, json, out);
     ke_buf_add_c(out, "],\"object\":");
     if (encoder->include == API_INCLUDE_METADATA) {
         add_partial(encoder, json, out);
@@ -128,7 +194,7 @@ static void add_table_head(const struct api_encoder *encoder, const struct api_l
     }
     ke_buf_add_c(out, "},\"columnDefinitions\":");
     if (with_columns) {
-        api_table_print_columns(api_table_of(encoder->kind), out);
+        add_columns(encoder, out);
     } else {
         ke_buf_add_c(out, "[]");
     }
@@ -162,13 +228,13 @@ static enum ke_code encode_plain_item(const struct api_encoder *encoder,
                                       const struct registry_object *object, struct ke_buf *out,
                                       struct ke_err *err)
 {
-    if (api_encoder_is_splice(encoder)) {
+    if (can_splice(encoder, object)) {
         ke_buf_add_char(out, '{');
         ke_buf_add_str(out, behind_head(object));
         return KE_OK;
     }
     ke_auto_json *json = NULL;
-    enum ke_code rc = convert(encoder, object, &json, err);
+    enum ke_code rc = view(encoder, object, &json, err);
     if (rc == KE_OK) {
         ke_json_del(json, "kind");
         ke_json_del(json, "apiVersion");

@@ -22,6 +22,9 @@ struct api_encoder {
 
 /* The stored bytes of an item can be sent untouched. */
 bool api_encoder_is_splice(const struct api_encoder *encoder);
+/* The whole of one object can be: its bytes are the answer. */
+bool api_encoder_is_stored_bytes(const struct api_encoder *encoder,
+                                 const struct registry_object *object);
 
 /* A whole object: itself, a PartialObjectMetadata, or a Table of one row. with_columns: the first
  * Table of a watch. Errors: KE_NOMEM; the ceiling of out is asked for by the caller. */

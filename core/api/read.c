@@ -47,18 +47,13 @@ static void unref_object(void *cls)
     registry_object_unref(cls);
 }
 
-static bool is_stored_bytes(const struct api_encoder *encoder)
-{
-    return encoder->accept.form == API_FORM_PLAIN &&
-           encoder->version == &encoder->kind->versions[0];
-}
-
 void api_respond_object(struct api_request *request, unsigned http,
                         const struct registry_object *object)
 {
     struct api_encoder encoder = api_request_encoder(request);
     bool is_compact = api_request_style(request) == API_STYLE_COMPACT;
-    if (is_compact && is_stored_bytes(&encoder) && !api_wants_gzip(request, object->json.len)) {
+    if (is_compact && api_encoder_is_stored_bytes(&encoder, object) &&
+        !api_wants_gzip(request, object->json.len)) {
         struct registry_object *shared = registry_object_ref(object);
         /* libmicrohttpd only reads it; its parameter just is not const. */
         union {

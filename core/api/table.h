@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 
 #include "core/base/buf.h"
+#include "core/model/definition.h"
 #include "core/model/kind.h"
 
 struct api_column {
@@ -42,6 +43,12 @@ void api_table_print_columns(const struct api_table *table, struct ke_buf *out);
 void api_table_print_cells(const struct api_table *table, const cJSON *object, int64_t now_s,
                            struct ke_buf *out);
 
+/* The same two of a custom kind, in the version that was asked for. */
+void api_table_print_custom_columns(const struct model_definition_version *version,
+                                    struct ke_buf *out);
+void api_table_print_custom_cells(const struct model_definition_version *version,
+                                  const cJSON *object, int64_t now_s, struct ke_buf *out);
+
 /* ---- for the printers ---- */
 extern const struct api_table api_table_pods, api_table_deployments, api_table_replicasets,
     api_table_replicationcontrollers, api_table_services, api_table_endpoints,
@@ -63,6 +70,8 @@ extern const struct api_table api_table_certificatesigningrequests;
 
 void api_cell_str(struct api_cells *cells, struct ke_str text);
 void api_cell_str_or(struct api_cells *cells, struct ke_str text, const char *if_empty);
+/* As JSON; NULL: null. */
+void api_cell_json(struct api_cells *cells, const cJSON *value);
 void api_cell_i64(struct api_cells *cells, int64_t value);
 void api_cell_bool(struct api_cells *cells, bool value);
 void api_cell_f(struct api_cells *cells, const char *fmt, ...) KE_PRINTF(2, 3);

@@ -181,6 +181,13 @@ static void on_done(struct api_request *request)
 /* ---- the request -------------------------------------------------------------------------------
  */
 
+/* Is the body of a custom kind (not what a subresource of it speaks)? */
+static bool is_custom(const struct api_request *request)
+{
+    bool is_spoken = request->subresource != NULL && request->subresource->speaks != NULL;
+    return request->kind->custom != NULL && !is_spoken;
+}
+
 static void respond_unsupported(struct api_request *request, bool is_patch)
 {
     struct api_status status = {
@@ -196,6 +203,12 @@ static void respond_unsupported(struct api_request *request, bool is_patch)
                    "include: application/json-patch+json, application/merge-patch+json, "
                    "application/strategic-merge-patch+json");
         status.details = API_DETAILS_EMPTY;
+        if (is_custom(request)) {
+            status.message =
+                KE_STR("the body of the request was in an unknown format - accepted media types "
+                       "include: application/json-patch+json, application/merge-patch+json, "
+                       "application/apply-patch+yaml");
+        }
     }
     api_respond_status(request, &status);
 }
@@ -207,7 +220,11 @@ static enum api_body_error take_body(struct api_request *request, struct write_w
     struct ke_str body = ke_buf_str(&request->body);
     struct resource_request *write = &work->request;
     if (write->verb == RESOURCE_PATCH) {
-        return api_body_patch(type, body, &write->body, &write->patch, err);
+        enum api_body_error rc = api_body_patch(type, body, &write->body, &write->patch, err);
+        /* Nothing says how lists of a custom kind are merged but server-side apply. */
+        bool is_refused =
+            rc == API_BODY_OK && write->patch == RESOURCE_PATCH_STRATEGIC && is_custom(request);
+        return is_refused ? API_BODY_UNSUPPORTED : rc;
     }
     if (write->verb == RESOURCE_CREATE || write->verb == RESOURCE_UPDATE) {
         const struct model_subresource *sub = request->subresource;

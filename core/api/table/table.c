@@ -128,6 +128,16 @@ void api_cell_str_or(struct api_cells *cells, struct ke_str text, const char *if
     api_cell_str(cells, text.len > 0 ? text : ke_str_c(if_empty));
 }
 
+void api_cell_json(struct api_cells *cells, const cJSON *value)
+{
+    next_cell(cells);
+    if (value != NULL) {
+        ke_json_print(value, cells->out);
+    } else {
+        ke_buf_add_c(cells->out, "null");
+    }
+}
+
 void api_cell_i64(struct api_cells *cells, int64_t value)
 {
     next_cell(cells);
