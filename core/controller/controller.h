@@ -48,6 +48,7 @@ controller_new_fn cluster_controller_new; /* the objects every cluster has */
 controller_new_fn node_controller_new;
 controller_new_fn garbage_controller_new;
 controller_new_fn rbac_controller_new; /* default roles, and sums of roles */
+controller_new_fn definition_controller_new;
 controller_new_fn event_controller_new; /* and the status of Ingresses */
 
 /* Why a Service has no ready endpoint; ctx: struct resource_store. Any thread: reads snapshots. */

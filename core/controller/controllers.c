@@ -16,7 +16,7 @@
 static controller_new_fn *const makers[] = {
     endpoints_controller_new, mirror_controller_new, namespace_controller_new,
     cluster_controller_new,   node_controller_new,   garbage_controller_new,
-    event_controller_new,     rbac_controller_new,
+    event_controller_new,     rbac_controller_new,   definition_controller_new,
 };
 
 struct controllers {
