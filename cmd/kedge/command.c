@@ -113,23 +113,42 @@ static enum ke_code explain_no_agent(const char *run_dir, enum ke_code rc, struc
     return rc;
 }
 
-enum ke_code command_get(const char *run_dir, struct ke_str path, int timeout_ms,
-                         struct ke_buf *out, struct ke_err *err)
+struct call {
+    const char *run_dir;
+    struct ke_str method, path;
+    int timeout_ms;
+};
+
+static enum ke_code call_agent(const struct call *call, struct ke_buf *out, struct ke_err *err)
 {
     ke_auto_buf unix_path = KE_BUF_INIT(4096);
-    socket_path(run_dir, &unix_path);
+    socket_path(call->run_dir, &unix_path);
     enum ke_code rc = ke_buf_check(&unix_path, "socket path", err);
     if (rc != KE_OK)
         return rc;
     struct http_client_target target = { .unix_path = unix_path.ptr,
                                          .host = KE_STR("kedge"),
-                                         .timeout_ms = timeout_ms };
-    struct http_client_request request = { .method = KE_STR("GET"), .path = path };
+                                         .timeout_ms = call->timeout_ms };
+    struct http_client_request request = { .method = call->method, .path = call->path };
     unsigned status = 0;
     rc = http_client_call(&target, &request, &status, out, err);
     if (rc != KE_OK)
-        return explain_no_agent(run_dir, rc, err);
+        return explain_no_agent(call->run_dir, rc, err);
     return status == 200 ? KE_OK : fail_status(status, ke_buf_str(out), err);
+}
+
+enum ke_code command_get(const char *run_dir, struct ke_str path, int timeout_ms,
+                         struct ke_buf *out, struct ke_err *err)
+{
+    struct call call = { run_dir, KE_STR("GET"), path, timeout_ms };
+    return call_agent(&call, out, err);
+}
+
+enum ke_code command_post(const char *run_dir, struct ke_str path, int timeout_ms,
+                          struct ke_buf *out, struct ke_err *err)
+{
+    struct call call = { run_dir, KE_STR("POST"), path, timeout_ms };
+    return call_agent(&call, out, err);
 }
 
 static bool print_piece(void *ctx, struct ke_str piece)

@@ -52,13 +52,17 @@ int command_usage(const char *name, const struct ke_err *err);
 /* Prints "kedge NAME: text"; EXIT_FAILED, or EXIT_USAGE for KE_INVALID. */
 int command_fail(const char *name, const struct ke_err *err);
 
-#define COMMAND_RUN_DIR "/run/kedge"
+#define COMMAND_RUN_DIR  "/run/kedge"
+#define COMMAND_DATA_DIR "/var/lib/kedge"
 /*
  * GET path (with query) from the agent whose socket is RUN_DIR/kedge.sock. A Status answer becomes
  * the error. Errors: KE_UNAVAILABLE (no agent there), KE_NOT_FOUND, KE_IO...
  */
 enum ke_code command_get(const char *run_dir, struct ke_str path, int timeout_ms,
                          struct ke_buf *out, struct ke_err *err) KE_MUST_CHECK;
+/* POST without a body; else the same. */
+enum ke_code command_post(const char *run_dir, struct ke_str path, int timeout_ms,
+                          struct ke_buf *out, struct ke_err *err) KE_MUST_CHECK;
 /* The same, printing pieces to standard output as they come. */
 enum ke_code command_stream(const char *run_dir, struct ke_str path,
                             struct ke_err *err) KE_MUST_CHECK;

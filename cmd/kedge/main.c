@@ -18,7 +18,7 @@ static const struct command_row commands[] = {
       "follow one request and say what stops it" },
     { "plan", command_plan, "DIR [--proxy-mode MODE] [--option VALUE ...]",
       "print ruleset, DNS answers and routes for a folder of objects" },
-    { "registry", command_registry, "ls [--recursive] PREFIX | get KEY | watch PREFIX",
+    { "registry", command_registry, "ls [--recursive] PREFIX | get KEY | watch PREFIX | rekey",
       "look into the registry of the running agent" },
     { "token", NULL, "", "" },
     { "join", NULL, "", "" },

@@ -46,6 +46,8 @@ static const struct option_row option_rows[] = {
       "DNS domain of the cluster" },
     { "api-listen", "[ADDRESS]:PORT", option_parse_fixed_listen, FIELD(api_listen), ":6443",
       "where the API listens (TLS)" },
+    { "encrypt-secrets", "BOOL", option_parse_bool, FIELD(encrypt_secrets), "true",
+      "encrypt Secrets in the registry with the key in DATA-DIR/pki/secrets.key" },
     { "kubeconfig-out", "FILE", option_parse_optional_path, FIELD(kubeconfig_out), "",
       "administrator's kubeconfig to write; empty: DATA-DIR/pki/admin.kubeconfig" },
     { "proxy-mode", "MODE", option_parse_proxy_mode, FIELD(proxy_mode), "auto",

@@ -49,6 +49,7 @@ struct agent_options {
     int proxy_mode;                      /* enum proxy_mode */
     struct cidr_list nodeport_addresses; /* n 0: all addresses of the node */
     bool manage_forward;
+    bool encrypt_secrets;
     struct listen_address dns_listen;  /* family NONE: the cluster DNS address itself */
     struct endpoint_list dns_upstream; /* n 0: as /etc/resolv.conf says */
     struct listen_address ingress_http_listen;

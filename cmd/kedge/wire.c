@@ -62,8 +62,13 @@ static enum ke_code step_reports(struct wire *wire, struct ke_err *err)
 static enum ke_code step_registry(struct wire *wire, struct ke_err *err)
 {
     ke_auto_buf path = KE_BUF_INIT(PATH_BYTES);
+    ke_auto_buf vault = KE_BUF_INIT(PATH_BYTES);
     path_in(&path, wire->options->data_dir, "registry.db");
-    enum ke_code rc = sqlite_registry_open(path.ptr, NULL, &wire->registry, err);
+    path_in(&vault, wire->options->data_dir, "pki/secrets.key");
+    struct sqlite_registry_options sqlite = { .vault_path = vault.ptr,
+                                              .is_vault_for_reading =
+                                                  !wire->options->encrypt_secrets };
+    enum ke_code rc = sqlite_registry_open(path.ptr, &sqlite, &wire->registry, err);
     if (rc != KE_OK)
         return rc;
     wire->hub = watch_hub_new(wire->registry, err);

@@ -4,6 +4,7 @@
 
 #include "cmd/kedge/version.h"
 #include "cmd/kedge/wire_parts.h"
+#include "store/sqlite/sqlite_registry.h"
 
 #define PATH_BYTES 4096
 
@@ -102,6 +103,19 @@ static bool find_holder_hook(void *ctx, const struct ke_endpoint *at, struct ke_
     return host_port_holder(KE_PROTO_TCP, at, out);
 }
 
+static enum ke_code rekey_hook(void *ctx, struct ke_err *err)
+{
+    struct wire *wire = ctx;
+    return sqlite_registry_rekey(wire->registry, err);
+}
+
+static enum ke_code rekey_state_hook(void *ctx, struct ke_err *err)
+{
+    struct wire *wire = ctx;
+    uint64_t n_written = 0;
+    return sqlite_registry_rekey_state(wire->registry, &n_written, err);
+}
+
 enum ke_code wire_start_api(struct wire *wire, struct ke_err *err)
 {
     const struct agent_options *options = wire->options;
@@ -122,6 +136,8 @@ enum ke_code wire_start_api(struct wire *wire, struct ke_err *err)
         .hooks = { .ctx = wire,
                    .is_ready = is_ready_hook,
                    .print_status = wire_print_status,
+                   .rekey = rekey_hook,
+                   .rekey_state = rekey_state_hook,
                    .find_holder = find_holder_hook },
         .unix_path = socket.ptr,
         .tls = wire->api_tls,

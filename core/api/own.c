@@ -249,6 +249,29 @@ static void handle_trace(struct api_request *request)
     start_trace(request, trace);
 }
 
+static void handle_rekey(struct api_request *request)
+{
+    const struct api_hooks *hooks = &request->server->options.hooks;
+    struct ke_err err = KE_ERR_INIT;
+    struct ke_buf body = KE_BUF_INIT(4096);
+    bool is_begin = ke_str_eq_c(request->method, "POST");
+    if (!is_begin && !ke_str_eq_c(request->method, "GET")) {
+        api_respond_code(request, KE_METHOD, "");
+        return;
+    }
+    enum ke_code rc = is_begin ? hooks->rekey(hooks->ctx, &err) : KE_OK;
+    if (rc != KE_OK) {
+        api_respond_error(request, rc, &err);
+        return;
+    }
+    rc = is_begin ? KE_AGAIN : hooks->rekey_state(hooks->ctx, &err);
+    const char *state = rc == KE_AGAIN ? "running" : "failed";
+    ke_buf_addf(&body, "{\"state\":\"%s\",\"message\":", rc == KE_OK ? "done" : state);
+    ke_buf_add_json_str(&body, rc == KE_OK || rc == KE_AGAIN ? KE_STR("") : ke_str_c(err.msg));
+    ke_buf_add_c(&body, "}\n");
+    api_respond(request, 200, "application/json", &body);
+}
+
 static void handle_status(struct api_request *request)
 {
     const struct api_hooks *hooks = &request->server->options.hooks;
@@ -267,6 +290,8 @@ void api_handle_kedge(struct api_request *request)
         handle_get(request);
     } else if (ke_str_eq_c(path, "/kedge/v1/registry/watch")) {
         handle_watch(request);
+    } else if (ke_str_eq_c(path, "/kedge/v1/registry/rekey") && options->hooks.rekey != NULL) {
+        handle_rekey(request);
     } else if (ke_str_eq_c(path, "/kedge/v1/trace") && options->explain != NULL) {
         handle_trace(request);
     } else if (ke_str_eq_c(path, "/kedge/v1/status") && options->hooks.print_status != NULL) {

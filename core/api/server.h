@@ -15,6 +15,9 @@
  *   /kedge/v1/registry/watch?prefix=P[&revision=N]
  *       P: a folder (ends with "/") or one key. Lines {"type":"PUT"|"DELETE","revision":N,"key":K,
  *       "object":{...}}: changes after N, or from now on
+ *   /kedge/v1/registry/rekey
+ *       POST: begin to encrypt all Secrets with a new key; 409 when that is under way. GET:
+ *       {"state":"done"|"running"|"failed","message":"..."}
  *   /kedge/v1/trace?target=T[&from=NS/POD]
  *       JSON of explain_run; 429 when four are running
  *   /kedge/v1/status
@@ -49,6 +52,10 @@ struct api_hooks {
     bool (*is_ready)(void *ctx, struct ke_buf *out_why);
     /* JSON of /kedge/v1/status. NULL: 404. */
     void (*print_status)(void *ctx, struct ke_buf *out_json);
+    /* Begins to rewrite the Secrets with a new key. Errors: as 409, 422 and others. NULL: 404. */
+    enum ke_code (*rekey)(void *ctx, struct ke_err *err);
+    /* KE_OK: done; KE_AGAIN: under way; else why it failed, and is tried again. */
+    enum ke_code (*rekey_state)(void *ctx, struct ke_err *err);
     /* Who holds a TCP port, appended; false: nobody found. NULL: holders go unnamed. */
     bool (*find_holder)(void *ctx, const struct ke_endpoint *at, struct ke_buf *out);
 };

@@ -7,6 +7,8 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
+#include "core/base/buf.h"
+#include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "store/sqlite/file.h"
 
@@ -23,6 +25,10 @@ enum statement {
     STATEMENT_ADD_EVENT,
     STATEMENT_TRIM,
     STATEMENT_SET_META,
+    STATEMENT_NEXT_OBJECT,
+    STATEMENT_NEXT_EVENT,
+    STATEMENT_REWRITE_OBJECT,
+    STATEMENT_REWRITE_EVENT,
     STATEMENT_COUNT
 };
 
@@ -42,6 +48,13 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [STATEMENT_SET_META] =
         "INSERT INTO meta(name, value) VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE"
         " SET value = excluded.value",
+    [STATEMENT_NEXT_OBJECT] = "SELECT id, key, value FROM state WHERE id > ?1 AND"
+                              " substr(key, 1, length(?2)) = ?2 ORDER BY id LIMIT 1",
+    [STATEMENT_NEXT_EVENT] =
+        "SELECT revision, key, previous FROM event WHERE revision > ?1 AND"
+        " substr(key, 1, length(?2)) = ?2 AND previous IS NOT NULL ORDER BY revision LIMIT 1",
+    [STATEMENT_REWRITE_OBJECT] = "UPDATE state SET value = ?2 WHERE id = ?1",
+    [STATEMENT_REWRITE_EVENT] = "UPDATE event SET previous = ?2 WHERE revision = ?1",
 };
 
 struct sqlite_db {
@@ -331,6 +344,70 @@ enum ke_code sqlite_db_set_meta(struct sqlite_db *db, enum sqlite_db_meta name, 
     (void)sqlite3_bind_int(stmt, 1, (int)name);
     (void)sqlite3_bind_int64(stmt, 2, value);
     return run(db, STATEMENT_SET_META, err);
+}
+
+/* The row's own memory goes with the reset of the statement: copied first. */
+static enum ke_code read_next(struct sqlite_db *db, enum sqlite_db_table table,
+                              struct ke_str prefix, int64_t *at, struct ke_buf *out,
+                              size_t *out_key_len, struct ke_err *err)
+{
+    sqlite3_stmt *stmt =
+        db->statements[table == SQLITE_DB_STATE ? STATEMENT_NEXT_OBJECT : STATEMENT_NEXT_EVENT];
+    (void)sqlite3_bind_int64(stmt, 1, *at);
+    bind_str(stmt, 2, prefix, true);
+    int rc = sqlite3_step(stmt);
+    enum ke_code code = rc == SQLITE_DONE ? KE_NOT_FOUND : KE_OK;
+    if (rc == SQLITE_ROW) {
+        struct ke_str key = column_text(stmt, 1);
+        *at = sqlite3_column_int64(stmt, 0);
+        *out_key_len = key.len;
+        ke_buf_add_str(out, key);
+        ke_buf_add_str(out, column_text(stmt, 2));
+        code = ke_buf_check(out, "row", err);
+    } else if (rc != SQLITE_DONE) {
+        code = fail(db, err);
+    }
+    (void)sqlite3_reset(stmt);
+    (void)sqlite3_clear_bindings(stmt);
+    return code;
+}
+
+enum ke_code /* NOLINTNEXTLINE(readability-function-size) */
+sqlite_db_rewrite_next(struct sqlite_db *db, enum sqlite_db_table table, struct ke_str prefix,
+                       int64_t *at, sqlite_db_rewrite_fn *fn, void *ctx, struct ke_err *err)
+{
+    ke_auto_buf row = KE_BUF_INIT(4 * LIMIT_OBJECT_BYTES);
+    size_t key_len = 0;
+    struct ke_str value = { NULL, 0 };
+    enum ke_code rc = read_next(db, table, prefix, at, &row, &key_len, err);
+    if (rc != KE_OK)
+        return rc;
+    struct ke_str all = ke_buf_str(&row);
+    rc = fn(ctx, ke_str_sub(all, 0, key_len), ke_str_sub(all, key_len, all.len - key_len), &value,
+            err);
+    if (rc != KE_OK || value.ptr == NULL)
+        return rc;
+    enum statement statement =
+        table == SQLITE_DB_STATE ? STATEMENT_REWRITE_OBJECT : STATEMENT_REWRITE_EVENT;
+    (void)sqlite3_bind_int64(db->statements[statement], 1, *at);
+    bind_str(db->statements[statement], 2, value, false);
+    return run(db, statement, err);
+}
+
+void sqlite_db_set_erasing(struct sqlite_db *db, bool is_erasing)
+{
+    (void)sqlite3_exec(db->handle,
+                       is_erasing ? "PRAGMA secure_delete = ON" : "PRAGMA secure_delete = OFF", NULL,
+                       NULL, NULL);
+}
+
+void sqlite_db_empty_log(struct sqlite_db *db)
+{
+    int n_log = 0;
+    int n_done = 0;
+    if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, &n_log, &n_done) ==
+        SQLITE_OK)
+        db->log_pages = 0;
 }
 
 void sqlite_db_checkpoint(struct sqlite_db *db, bool is_now)

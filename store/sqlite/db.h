@@ -64,6 +64,21 @@ enum ke_code sqlite_db_trim(struct sqlite_db *db, int64_t revision, int64_t max,
                             struct ke_err *err) KE_MUST_CHECK;
 enum ke_code sqlite_db_set_meta(struct sqlite_db *db, enum sqlite_db_meta name, int64_t value,
                                 struct ke_err *err) KE_MUST_CHECK;
+/*
+ * Rows whose values may have to be written anew, one at a time: the first behind *at (0 at first)
+ * whose key begins with prefix. fn gives the value that it is to have; {NULL, 0}: as it is.
+ * KE_NOT_FOUND: there are no more.
+ */
+enum sqlite_db_table { SQLITE_DB_STATE, SQLITE_DB_EVENT };
+typedef enum ke_code sqlite_db_rewrite_fn(void *ctx, struct ke_str key, struct ke_str value,
+                                          struct ke_str *out, struct ke_err *err);
+enum ke_code sqlite_db_rewrite_next(struct sqlite_db *db, enum sqlite_db_table table,
+                                    struct ke_str prefix, int64_t *at, sqlite_db_rewrite_fn *fn,
+                                    void *ctx, struct ke_err *err) KE_MUST_CHECK;
+/* Whether what is replaced or deleted is overwritten in the file. */
+void sqlite_db_set_erasing(struct sqlite_db *db, bool is_erasing);
+/* Moves the whole log into the file and empties it. */
+void sqlite_db_empty_log(struct sqlite_db *db);
 /* Moves the log into the file when it has grown enough, or now; a failure waits for the next time.
  */
 void sqlite_db_checkpoint(struct sqlite_db *db, bool is_now);

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "core/base/limits.h"
 #include "core/base/log.h"
 #include "core/base/map.h"
 #include "core/base/mem.h"
@@ -15,6 +16,9 @@
 struct loader {
     struct sqlite_db *db;
     struct registry_cache *cache;
+    const struct vault *vault; /* NULL: none */
+    struct ke_buf plain;       /* the value being read, when it was sealed */
+    uint64_t n_stale;
     struct ke_map *now; /* by key: what it held before the events that were read; referenced */
     struct registry_change *changes; /* newest first */
     size_t n_changes;
@@ -25,9 +29,28 @@ struct loader {
     uint64_t n_unknown;
 };
 
-static enum ke_code load_text(const struct loader *loader, struct ke_str key, struct ke_str text,
+/* What a sealed value says; any other as it is. */
+static enum ke_code open_text(struct loader *loader, struct ke_str key, struct ke_str *text,
+                              struct ke_err *err)
+{
+    if (!vault_wants(key))
+        return KE_OK;
+    if (loader->vault == NULL || !vault_is_current(loader->vault, *text))
+        loader->n_stale++;
+    if (!vault_is_sealed(*text))
+        return KE_OK;
+    enum ke_code rc = vault_unseal(loader->vault, key, *text, &loader->plain, err);
+    if (rc == KE_OK)
+        *text = ke_buf_str(&loader->plain);
+    return rc;
+}
+
+static enum ke_code load_text(struct loader *loader, struct ke_str key, struct ke_str text,
                               int64_t revision, struct registry_object **out, struct ke_err *err)
 {
+    enum ke_code opened = open_text(loader, key, &text, err);
+    if (opened != KE_OK)
+        return opened;
     struct ke_str ns;
     struct ke_str name;
     const struct model_kind *kind = model_catalog_by_key(loader->cache->catalog, key, &ns, &name);
@@ -192,6 +215,7 @@ static void loader_deinit(struct loader *loader)
     for (size_t i = 0; i < loader->n_changes; i++)
         registry_change_clear(&loader->changes[i]);
     free(loader->changes);
+    ke_buf_free(&loader->plain);
 }
 
 /* Definitions before their objects, whose keys are only known by them. */
@@ -235,15 +259,20 @@ static enum ke_code load(struct loader *loader, int64_t *out_floor, struct ke_er
     return rc;
 }
 
-enum ke_code sqlite_load(struct sqlite_db *db, struct registry_cache *cache, size_t history_bytes,
-                         int64_t *out_floor, struct ke_err *err)
+enum ke_code sqlite_load(struct sqlite_db *db, struct registry_cache *cache,
+                         const struct vault *vault, size_t history_bytes,
+                         struct sqlite_loaded *out, struct ke_err *err)
 {
-    struct loader loader = {
-        .db = db, .cache = cache, .max_bytes = history_bytes, .now = ke_map_new()
-    };
+    struct loader loader = { .db = db,
+                             .cache = cache,
+                             .vault = vault,
+                             .plain = KE_BUF_INIT(4 * LIMIT_OBJECT_BYTES),
+                             .max_bytes = history_bytes,
+                             .now = ke_map_new() };
     if (loader.now == NULL)
         return ke_fail(err, KE_NOMEM, "history");
-    enum ke_code rc = load(&loader, out_floor, err);
+    enum ke_code rc = load(&loader, &out->floor, err);
+    out->n_stale = loader.n_stale;
     loader_deinit(&loader);
     return rc;
 }

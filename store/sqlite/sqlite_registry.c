@@ -68,6 +68,36 @@ void sqlite_registry_get_stats(struct registry *registry, struct sqlite_registry
     out->n_batches = atomic_load(&self->n_batches);
 }
 
+enum ke_code sqlite_registry_rekey(struct registry *registry, struct ke_err *err)
+{
+    struct sqlite_registry *self = self_of(registry);
+    int none = SQLITE_REKEY_NONE;
+    if (self->vault == NULL) /* set before the writer runs, and kept */
+        return ke_fail(err, KE_INVALID, "Secrets are not encrypted: see --encrypt-secrets");
+    if (!atomic_compare_exchange_strong(&self->rekey, &none, SQLITE_REKEY_ASKED))
+        return ke_fail(err, KE_CONFLICT, "Secrets are being rewritten already");
+    if (ke_queue_push(self->queue, self))
+        return KE_OK;
+    atomic_store(&self->rekey, SQLITE_REKEY_NONE);
+    return ke_fail(err, KE_LIMIT, "registry: too many commits are waiting, or it is closing");
+}
+
+enum ke_code sqlite_registry_rekey_state(struct registry *registry, uint64_t *out_n_written,
+                                         struct ke_err *err)
+{
+    struct sqlite_registry *self = self_of(registry);
+    int state = atomic_load(&self->rekey);
+    *out_n_written = atomic_load(&self->n_rewritten);
+    (void)pthread_mutex_lock(&self->lock);
+    enum ke_code code = self->rekey_err.code;
+    if (code != KE_OK)
+        *err = self->rekey_err;
+    (void)pthread_mutex_unlock(&self->lock);
+    if (code != KE_OK)
+        return code;
+    return state == SQLITE_REKEY_NONE ? KE_OK : KE_AGAIN;
+}
+
 static void stop(struct registry *registry)
 {
     struct sqlite_registry *self = self_of(registry);
@@ -87,6 +117,8 @@ static void sqlite_free(struct registry *registry)
     ke_map_free(self->behind);
     ke_queue_free(self->queue);
     sqlite_db_free(self->db);
+    vault_free(self->vault);
+    ke_buf_free(&self->sealed);
     (void)pthread_cond_destroy(&self->observed);
     (void)pthread_mutex_destroy(&self->lock);
     free(self);
@@ -119,17 +151,38 @@ static struct sqlite_registry_options with_defaults(const struct sqlite_registry
 }
 
 static enum ke_code read_file(struct sqlite_registry *self, size_t history_bytes,
-                              struct ke_err *err)
+                              const struct vault *vault, uint64_t *out_n_stale, struct ke_err *err)
 {
     int64_t reserved = 0;
-    int64_t floor = 0;
+    struct sqlite_loaded loaded = { 0 };
     if (sqlite_db_get_meta(self->db, SQLITE_DB_RESERVED, &reserved, err) != KE_OK ||
-        sqlite_load(self->db, self->base.cache, history_bytes, &floor, err) != KE_OK)
+        sqlite_load(self->db, self->base.cache, vault, history_bytes, &loaded, err) != KE_OK)
         return err->code;
+    int64_t floor = loaded.floor;
+    *out_n_stale = loaded.n_stale;
     /* One more is skipped, so that a revision of before the start is always below the start's. */
     int64_t start = reserved + 1;
     self->trimmed = floor < start ? floor : start;
     registry_cache_start(self->base.cache, floor < start ? floor : start, start);
+    return KE_OK;
+}
+
+/* The keys are read before the file that needs them, and made when nothing in it needs others. */
+static enum ke_code read_all(struct sqlite_registry *self,
+                             const struct sqlite_registry_options *options, struct ke_err *err)
+{
+    KE_AUTO(vault) *vault = NULL;
+    uint64_t n_stale = 0;
+    if (options->vault_path != NULL && vault_open(options->vault_path, &vault, err) != KE_OK)
+        return err->code;
+    enum ke_code rc = read_file(self, options->history_bytes, vault, &n_stale, err);
+    if (rc != KE_OK || vault == NULL || options->is_vault_for_reading)
+        return rc;
+    if (!vault_has_key(vault) && vault_add_key(vault, err) != KE_OK)
+        return err->code;
+    self->vault = KE_TAKE(vault);
+    if (n_stale > 0)
+        sqlite_rewrite_begin(self, false);
     return KE_OK;
 }
 
@@ -146,7 +199,7 @@ static enum ke_code set_up(struct sqlite_registry *self, const char *path,
     if (self->behind == NULL)
         return ke_fail(err, KE_NOMEM, "registry");
     if (sqlite_db_open(path, options->max_bytes, &self->db, err) != KE_OK ||
-        read_file(self, options->history_bytes, err) != KE_OK)
+        read_all(self, options, err) != KE_OK)
         return err->code;
     self->group = registry_group_new(self->base.cache, err);
     if (self->group == NULL)
@@ -168,6 +221,8 @@ enum ke_code sqlite_registry_open(const char *path, const struct sqlite_registry
     if (self == NULL)
         return ke_fail(err, KE_NOMEM, "registry");
     self->base.vtbl = &vtbl;
+    self->sealed = (struct ke_buf)KE_BUF_INIT(4 * LIMIT_OBJECT_BYTES);
+    self->rekey_err = (struct ke_err)KE_ERR_INIT;
     (void)pthread_mutex_init(&self->lock, NULL);
     (void)pthread_cond_init(&self->observed, NULL);
     struct sqlite_registry_options all = with_defaults(options);

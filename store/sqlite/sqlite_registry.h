@@ -14,6 +14,12 @@ struct sqlite_registry_options {
     size_t history_bytes;         /* 0: LIMIT_HISTORY_BYTES */
     int64_t history_ms;           /* 0: LIMIT_HISTORY_MS */
     const struct ke_clock *clock; /* borrowed, of the history's age; NULL: the system's */
+    /*
+     * Where the keys of Secrets are (store/vault.h); made with the first Secret's need, at start.
+     * NULL: Secrets are written as they are, and encrypted ones cannot be read.
+     */
+    const char *vault_path;
+    bool is_vault_for_reading; /* new values are written as they are */
 };
 
 struct sqlite_registry_stats {
@@ -25,10 +31,21 @@ struct sqlite_registry_stats {
  * Opens or makes the file, reads it whole, starts the writer. The folder must exist. options NULL:
  * as the limits say. Returned in *out (registry_free). Errors, each with the path and what to do:
  * KE_MALFORMED the file is damaged or of another program, and was not touched; KE_INVALID it is of
- * a newer kedge; KE_UNAVAILABLE another process has it open; KE_IO; KE_NOMEM.
+ * a newer kedge, or a key of its Secrets is missing; KE_UNAVAILABLE another process has it open; KE_IO; KE_NOMEM.
  */
 enum ke_code sqlite_registry_open(const char *path, const struct sqlite_registry_options *options,
                                   struct registry **out, struct ke_err *err) KE_MUST_CHECK;
+/*
+ * Makes a new key and writes all Secrets, and what the history holds of them, anew with it: by the
+ * writer, a few at a time between commits. What a crash leaves undone is done at the next start;
+ * all keys stay readable until then. Returns at once; ask for the end. Any thread. Errors:
+ * KE_INVALID (not encrypting), KE_CONFLICT (one is under way), KE_LIMIT (the queue is full).
+ */
+enum ke_code sqlite_registry_rekey(struct registry *registry, struct ke_err *err) KE_MUST_CHECK;
+/* KE_OK: nothing is under way and the last one succeeded; KE_AGAIN: under way (err is not set); else
+ * why it failed, and it will be tried again. Any thread. */
+enum ke_code sqlite_registry_rekey_state(struct registry *registry, uint64_t *out_n_written,
+                                         struct ke_err *err) KE_MUST_CHECK;
 /* Any thread. */
 void sqlite_registry_get_stats(struct registry *registry, struct sqlite_registry_stats *out);
 

@@ -54,7 +54,9 @@ static void set_working(struct sqlite_registry *self)
 static enum ke_code write_row(struct sqlite_registry *self, const struct registry_object *object,
                               struct ke_err *err)
 {
-    return sqlite_db_put(self->db, object->key, object->revision, object->json, err);
+    struct ke_str value = { NULL, 0 };
+    enum ke_code rc = sqlite_seal(self, object->key, object->json, &value, err);
+    return rc == KE_OK ? sqlite_db_put(self->db, object->key, object->revision, value, err) : rc;
 }
 
 static enum ke_code write_event(struct sqlite_registry *self, const struct registry_change *change,
@@ -66,7 +68,8 @@ static enum ke_code write_event(struct sqlite_registry *self, const struct regis
                                    .is_delete = change->type == REGISTRY_DELETE };
     if (previous != NULL) {
         event.previous_revision = previous->revision;
-        event.previous = previous->json;
+        if (sqlite_seal(self, previous->key, previous->json, &event.previous, err) != KE_OK)
+            return err->code;
     }
     return sqlite_db_add_event(self->db, &event, err);
 }
@@ -382,6 +385,8 @@ static int next_due_ms(const struct sqlite_registry *self)
     int64_t due_ns = self->behind_due_ns;
     if (self->probe_due_ns != 0 && (due_ns == 0 || self->probe_due_ns < due_ns))
         due_ns = self->probe_due_ns;
+    if (self->rewrite.due_ns != 0 && (due_ns == 0 || self->rewrite.due_ns < due_ns))
+        due_ns = self->rewrite.due_ns;
     if (due_ns == 0)
         return -1;
     int64_t left_ns = due_ns - ke_now_ns();
@@ -395,6 +400,7 @@ static void do_due(struct sqlite_registry *self)
         catch_up(self);
     if (self->probe_due_ns != 0 && now_ns >= self->probe_due_ns)
         probe(self);
+    sqlite_rewrite_some(self);
     sqlite_db_checkpoint(self->db, false);
     atomic_store(&self->bytes_written, sqlite_db_bytes_written(self->db));
 }
@@ -417,10 +423,23 @@ static void close_clean(struct sqlite_registry *self)
     ke_log(KE_LOG_WARN, "store.close_failed", KV_ERR(&err));
 }
 
-/* 0: nothing was queued in time. */
+/* 0: nothing was queued in time. The registry itself in the queue asks for a new key. */
 static size_t wait(struct sqlite_registry *self, int timeout_ms)
 {
-    return ke_queue_wait(self->queue, (void **)self->batches, LIMIT_COMMIT_GROUP, timeout_ms);
+    void *items[LIMIT_COMMIT_GROUP];
+    size_t n_items = 1;
+    size_t n = 0;
+    while (n == 0 && n_items > 0) {
+        n_items = ke_queue_wait(self->queue, items, LIMIT_COMMIT_GROUP, timeout_ms);
+        for (size_t i = 0; i < n_items; i++) {
+            if (items[i] == self)
+                sqlite_rewrite_begin(self, true);
+            else
+                self->batches[n++] = items[i];
+        }
+        timeout_ms = n_items > 0 ? 0 : timeout_ms; /* it was only asked: do it */
+    }
+    return n;
 }
 
 void sqlite_writer_run(void *ctx)
@@ -432,7 +451,7 @@ void sqlite_writer_run(void *ctx)
         if (n == 0 && atomic_load(&self->is_stopping)) {
             n = wait(self, -1);
             if (n == 0)
-                break;
+                break; /* what is left to be rewritten is seen at the next start */
         }
         if (n > 0)
             process(self, n);

@@ -14,6 +14,7 @@
 #include "core/base/thread.h"
 #include "core/registry/group.h"
 #include "store/sqlite/db.h"
+#include "store/vault.h"
 
 struct sqlite_registry {
     struct registry base;
@@ -24,7 +25,10 @@ struct sqlite_registry {
     atomic_uint_fast64_t n_groups;
     atomic_uint_fast64_t n_batches;
 
-    pthread_mutex_t lock; /* guards health, observer and is_observing */
+    pthread_mutex_t lock; /* guards health, observer, is_observing and rekey_err */
+    struct ke_err rekey_err; /* of the last rewriting that failed */
+    _Atomic int rekey;       /* enum sqlite_rekey: asked for by any thread, done by the writer */
+    atomic_uint_fast64_t n_rewritten;
     pthread_cond_t observed;
     struct ke_err health;
     registry_observer_fn *observer;
@@ -41,7 +45,26 @@ struct sqlite_registry {
     int64_t probe_delay_ns;
     int64_t reserved; /* revisions up to here may be given */
     int64_t trimmed;  /* events up to here are gone from the file */
+    struct vault *vault;   /* NULL: Secrets are written as they are */
+    struct ke_buf sealed;  /* the value being written */
+    struct sqlite_rewrite {
+        bool is_new_key;            /* to be made first */
+        enum sqlite_db_table table; /* being gone through */
+        int64_t at;                 /* the row behind which it goes on */
+        int64_t due_ns;             /* 0: nothing is to be rewritten */
+    } rewrite;
 };
+
+enum sqlite_rekey { SQLITE_REKEY_NONE, SQLITE_REKEY_ASKED, SQLITE_REKEY_RUNNING };
+
+/* rewrite.c: the writer's. */
+/* What is to be written for a value of this key: sealed, or as it is. Borrowed until the next. */
+enum ke_code sqlite_seal(struct sqlite_registry *self, struct ke_str key, struct ke_str value,
+                         struct ke_str *out, struct ke_err *err) KE_MUST_CHECK;
+/* Begins to write all values of the vault anew. */
+void sqlite_rewrite_begin(struct sqlite_registry *self, bool is_new_key);
+/* A slice of it, when one is due. */
+void sqlite_rewrite_some(struct sqlite_registry *self);
 
 /* ctx: struct sqlite_registry. */
 void sqlite_writer_run(void *ctx);
