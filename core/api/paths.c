@@ -356,7 +356,8 @@ void api_handle_path(struct api_request *request)
     if (path.len > 1 && path.ptr[path.len - 1] == '/') {
         path.len--;
     }
-    if (!ke_str_eq_c(request->method, "GET")) {
+    bool is_rekey = ke_str_eq_c(path, "/kedge/v1/registry/rekey");
+    if (!ke_str_eq_c(request->method, "GET") && !is_rekey) {
         api_respond_code(request, KE_METHOD, "");
     } else if (ke_str_eq_c(path, "/")) {
         respond_paths(request);
