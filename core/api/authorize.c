@@ -2,6 +2,7 @@
 /* May the one who asks do it? And the refusal. On the request's API loop. */
 #include "core/api/auth.h"
 #include "core/api/server_impl.h"
+#include "core/api/stream/stream.h"
 #include "core/base/limits.h"
 #include "core/model/names.h"
 #include "core/model/selector.h"
@@ -65,6 +66,19 @@ static struct ke_str selected_name(struct api_request *request, struct ke_str se
     return ke_arena_str(request->arena, name);
 }
 
+/* A WebSocket begins with GET: who may only read a pod's exec, attach or portforward must not run
+ * anything by it. Source: KEP-4006. */
+static bool runs_by_get(const struct api_request *request)
+{
+    const struct api_target *target = &request->target;
+    return target->is_resource && target->group.len == 0 && ke_str_eq_c(target->resource, "pods") &&
+           ke_str_eq_c(request->method, "GET") &&
+           (ke_str_eq_c(target->subresource, "exec") ||
+            ke_str_eq_c(target->subresource, "attach") ||
+            ke_str_eq_c(target->subresource, "portforward")) &&
+           api_is_websocket(request);
+}
+
 bool api_authorize(struct api_request *request)
 {
     const struct api_target *target = &request->target;
@@ -85,5 +99,12 @@ bool api_authorize(struct api_request *request)
         (ke_str_eq_c(asked.verb, "list") || ke_str_eq_c(asked.verb, "watch"))) {
         asked.name = selected_name(request, asked.field_selector);
     }
-    return api_ask(request, &asked);
+    if (!api_ask(request, &asked)) {
+        return false;
+    }
+    if (runs_by_get(request)) {
+        asked.verb = KE_STR("create");
+        return api_ask(request, &asked);
+    }
+    return true;
 }

@@ -5,7 +5,9 @@
  */
 #include "core/api/computed.h"
 #include "core/api/impersonate.h"
+#include "core/api/proxy/proxy.h"
 #include "core/api/server_impl.h"
+#include "core/api/stream/stream.h"
 #include "core/base/limits.h"
 
 /* The verb an authoriser is asked about, and a watch's parameter, as RequestInfo decides it. */
@@ -14,14 +16,12 @@ static struct ke_str resource_verb(const struct api_request *request)
     static const struct {
         const char *method, *named, *all;
     } verbs[] = {
-        { "GET", "get", "list" },
-        { "POST", "create", "create" },
-        { "PUT", "update", "update" },
-        { "PATCH", "patch", "patch" },
-        { "DELETE", "delete", "deletecollection" },
+        { "GET", "get", "list" },       { "HEAD", "get", "list" },
+        { "POST", "create", "create" }, { "PUT", "update", "update" },
+        { "PATCH", "patch", "patch" },  { "DELETE", "delete", "deletecollection" },
     };
     const struct api_target *target = &request->target;
-    bool is_read = ke_str_eq_c(request->method, "GET");
+    bool is_read = ke_str_eq_c(request->method, "GET") || ke_str_eq_c(request->method, "HEAD");
     if (is_read && target->is_old_watch) {
         return KE_STR("watch");
     }
@@ -105,7 +105,8 @@ static bool find_kind(struct api_request *request)
     if (target->subresource.len > 0) {
         request->subresource =
             model_version_subresource(request->kind, request->version, target->subresource);
-        is_odd = is_odd || request->subresource == NULL || target->rest.len > 0;
+        is_odd = is_odd || request->subresource == NULL ||
+                 (target->rest.len > 0 && !api_is_proxy(target));
         served = request->subresource != NULL ? request->subresource->verbs : 0;
     }
     if (is_odd) {
@@ -155,6 +156,14 @@ static bool handle_computed(struct api_request *request)
 static void dispatch_resource(struct api_request *request)
 {
     if (!find_kind(request)) {
+        return;
+    }
+    if (request->subresource != NULL && request->subresource->is_connection) {
+        if (api_is_proxy(&request->target)) {
+            api_handle_proxy(request);
+        } else {
+            api_handle_stream(request);
+        }
         return;
     }
     unsigned forms =

@@ -37,6 +37,7 @@
 #include "core/report/report.h"
 #include "core/resource/resource.h"
 
+struct api_runtime;
 struct api_server;
 struct rbac; /* core/auth/rbac.h */
 
@@ -65,7 +66,8 @@ struct api_options {
     struct report *report;   /* may be NULL: no parts */
     struct explain *explain; /* may be NULL: /kedge/v1/trace answers 404 */
     struct api_hooks hooks;
-    auth_authorize_fn *authorize; /* NULL: api_authorize_default */
+    const struct api_runtime *runtime; /* NULL: no container runs here */
+    auth_authorize_fn *authorize;      /* NULL: api_authorize_default */
     void *authorize_ctx;
     struct auth_bearer *bearer; /* tokens; NULL: none is good, and none is issued */
     struct ke_str external_url; /* "https://192.0.2.1:6443", where others find the keys of tokens;

@@ -14,6 +14,8 @@
 
 #include "core/api/request.h"
 #include "core/api/server_impl.h"
+#include "core/api/stream/stream.h"
+#include "core/api/stream/wire.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -44,6 +46,7 @@ static void conn_free(struct api_conn *conn)
 {
     api_server_give_fds(conn->shard->server, conn->n_fds);
     ke_list_remove(&conn->link);
+    api_wire_forsake(conn->wire);
     /* libmicrohttpd does not tell of the end of a request whose first line it could not parse. */
     api_request_free(conn->request);
     api_identity_free(conn->identity);
@@ -76,14 +79,14 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *mhd, char *text)
 
 static struct MHD_Daemon *daemon_new(struct api_shard *shard, unsigned max_conns)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
-                            NULL, NULL, api_on_request, shard, MHD_OPTION_CONNECTION_LIMIT,
-                            max_conns, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)API_CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)API_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED, api_on_completed,
-                            shard, MHD_OPTION_NOTIFY_CONNECTION, on_connection, shard,
-                            MHD_OPTION_URI_LOG_CALLBACK, api_on_uri, shard,
-                            MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET, 0,
+        NULL, NULL, api_on_request, shard, MHD_OPTION_CONNECTION_LIMIT, max_conns,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)API_CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S, MHD_OPTION_NOTIFY_COMPLETED,
+        api_on_completed, shard, MHD_OPTION_NOTIFY_CONNECTION, on_connection, shard,
+        MHD_OPTION_URI_LOG_CALLBACK, api_on_uri, shard, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes,
+        NULL, MHD_OPTION_END);
 }
 
 /* ---- waking ------------------------------------------------------------------------------------
@@ -275,24 +278,40 @@ static int turn_timeout(struct api_shard *shard)
     return timeout_ms > 60000 ? 60000 : (int)timeout_ms;
 }
 
+static void flows_end(struct api_shard *shard)
+{
+    KE_LIST_EACH_SAFE(it, next, &shard->flows)
+    {
+        struct api_flow *flow = KE_CONTAINER_OF(it, struct api_flow, link);
+        flow->end(flow);
+    }
+}
+
 static void run_end(struct api_shard *shard)
 {
     shard->is_ending = true;
     api_watches_end(shard);
+    api_waits_end(shard);
+    flows_end(shard);
     /* Waiting requests are resumed by those who work for them; watches end with their next turn. */
     int64_t begin_ns = ke_now_ns();
     for (;;) {
         int64_t took_ns = ke_now_ns() - begin_ns;
         bool is_waiting = atomic_load(&shard->server->n_waiting) > 0 && took_ns < END_NS;
         /* A client that does not read its watch may not keep us. */
-        bool is_watched = !ke_list_is_empty(&shard->watches) && took_ns < END_WATCH_NS;
+        bool is_watched =
+            (!ke_list_is_empty(&shard->watches) || !ke_list_is_empty(&shard->flows)) &&
+            took_ns < END_WATCH_NS;
         if (!is_waiting && !is_watched) {
             break;
         }
         ke_loop_turn(shard->loop, 10);
         (void)MHD_run(shard->daemon);
     }
-    (void)MHD_run(shard->daemon);
+    do { /* what is handed over last is ended too: the daemon may not stop before */
+        api_wires_end(shard);
+        (void)MHD_run(shard->daemon);
+    } while (!ke_list_is_empty(&shard->wires));
     ke_loop_fd_del(shard->daemon_watch);
     shard->daemon_watch = NULL;
     if (atomic_load(&shard->server->n_waiting) == 0) {
@@ -327,6 +346,9 @@ enum ke_code api_shard_init(struct api_shard *shard, struct api_server *server, 
     ke_list_init(&shard->conns);
     ke_list_init(&shard->bridges);
     ke_list_init(&shard->watches);
+    ke_list_init(&shard->wires);
+    ke_list_init(&shard->waits);
+    ke_list_init(&shard->flows);
     ke_list_init(&shard->woken);
     pthread_mutex_init(&shard->wake_lock, NULL);
     shard->loop = ke_loop_new(err);

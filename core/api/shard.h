@@ -18,6 +18,7 @@
 struct api_bridge;
 struct api_request;
 struct api_server;
+struct api_wire;
 
 #define API_SCRATCH_BYTES 16384 /* as a TLS record */
 
@@ -38,6 +39,7 @@ struct api_conn {
     unsigned n_fds;                /* descriptors it costs */
     int64_t deadline_ns;           /* of the request being received; 0: none */
     bool is_started;               /* libmicrohttpd has told us of it, and will of its end */
+    struct api_wire *wire;         /* it has been, or will be, upgraded; NULL: not */
     struct api_request *request; /* being received or answered; NULL: none, or its watch goes on */
 };
 
@@ -46,6 +48,12 @@ struct api_waiter {
     struct ke_list link; /* in the shard's woken list */
     bool is_woken;
     void (*run)(struct api_waiter *waiter); /* on the loop */
+};
+
+/* An answer that goes on for as long as it likes: embedded, told when the server stops. */
+struct api_flow {
+    struct ke_list link; /* of the shard */
+    void (*end)(struct api_flow *flow);
 };
 
 struct api_shard {
@@ -59,6 +67,9 @@ struct api_shard {
     struct ke_list conns;
     struct ke_list bridges;
     struct ke_list watches;
+    struct ke_list wires; /* upgraded connections */
+    struct ke_list flows; /* answers that go on */
+    struct ke_list waits; /* requests that wait for a runtime (core/api/stream) */
     struct ke_loop_timer *watch_timer;
     int64_t watch_next_ns; /* when watch_timer fires; INT64_MAX: not armed */
     atomic_bool is_stopping;

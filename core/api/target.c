@@ -132,7 +132,11 @@ enum ke_code api_query_parse(struct ke_str raw_query, struct ke_arena *arena, st
         *out = query;
         return KE_OK;
     }
-    query.params = ke_arena_alloc_n(arena, API_MAX_QUERY, sizeof(*query.params));
+    size_t max = 1;
+    for (size_t i = 0; i < raw_query.len && max < API_MAX_QUERY; i++) {
+        max += raw_query.ptr[i] == '&' ? 1 : 0;
+    }
+    query.params = ke_arena_alloc_n(arena, max, sizeof(*query.params));
     if (query.params == NULL) {
         return ke_fail(err, KE_NOMEM, "parse query");
     }

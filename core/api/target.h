@@ -22,7 +22,7 @@ struct api_target {
     struct ke_str rest;                            /* behind the subresource: pods/x/proxy/REST */
 };
 
-#define API_MAX_QUERY 64
+#define API_MAX_QUERY 1024 /* each argument of an exec is one */
 struct api_param {
     struct ke_str key, value; /* decoded */
 };

@@ -78,6 +78,9 @@
 #define LIMIT_HTTP_HEADERS            100
 #define LIMIT_HTTP_CHUNK_EXT_BYTES    4096 /* all chunks of a body together */
 #define LIMIT_HTTP_TRAILER_BYTES      (8U << 10)
+#define LIMIT_SPDY_CONTROL_BYTES      (16U << 10) /* a control frame, header block compressed */
+#define LIMIT_SPDY_BLOCK_BYTES        (16U << 10) /* a header block, inflated */
+#define LIMIT_SPDY_HEADERS            32          /* of one block */
 #define LIMIT_PEM_BYTES               (1U << 20)  /* a chain, a key, a bundle of roots */
 #define LIMIT_CERT_BYTES              (16U << 10) /* DER of one that we make */
 #define LIMIT_TOKEN_BYTES             (12U << 10) /* a bearer token; more is no part of a head */
@@ -95,6 +98,16 @@
 #define LIMIT_DNS_FORWARD_TRIES       3
 #define LIMIT_DNS_WAITERS             1024 /* clients that share one outstanding question */
 #define LIMIT_DNS_SRV_RECORDS         256  /* of one reply; the rest of a service's is left out */
+
+/* streams: exec, attach, port-forward, proxied upgrades */
+#define LIMIT_STREAM_IDLE_MS   (4LL * 3600 * 1000) /* nothing either way: closed, as upstream */
+#define LIMIT_STREAM_LINGER_MS 5000                /* for the client to close first */
+#define LIMIT_STREAM_OPEN_MS   30000       /* for a client to open the streams it asked for */
+#define LIMIT_STREAM_OUT_BYTES (4U << 20)  /* waiting for one client */
+#define LIMIT_STREAM_IN_BYTES  (64U << 10) /* waiting for one process or port; then all wait */
+#define LIMIT_STREAM_FORWARDS  1024        /* connections forwarded for one client */
+#define LIMIT_STREAM_RESIZE    256         /* bytes of a message of terminal size */
+#define LIMIT_STREAM_COMMAND   1024        /* arguments */
 
 /* ingress */
 #define LIMIT_INGRESS_HANDSHAKE_MS 10000

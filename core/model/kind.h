@@ -90,7 +90,8 @@ enum model_kind_id {
     MODEL_SCALE,
     MODEL_TOKENREQUEST,
     MODEL_EVICTION,
-    MODEL_CUSTOM /* all kinds of CustomResourceDefinitions share it */
+    MODEL_CONNECT_OPTIONS, /* the query of exec, attach, portforward, proxy */
+    MODEL_CUSTOM           /* all kinds of CustomResourceDefinitions share it */
 };
 
 enum model_durability {
@@ -158,10 +159,11 @@ struct model_subresource {
     unsigned verbs;
     const struct model_kind *speaks; /* of bodies and answers; NULL: the kind itself */
     const struct model_scale *scale; /* of "scale" */
+    bool is_connection;              /* no object: bytes of a process, a port or another server */
 };
 
 #define MODEL_MAX_VERSIONS     8
-#define MODEL_MAX_SUBRESOURCES 12
+#define MODEL_MAX_SUBRESOURCES 16
 #define MODEL_MAX_NAMES        8 /* short names, categories */
 
 struct model_kind {

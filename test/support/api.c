@@ -91,6 +91,11 @@ void test_api_make_namespace(struct test_api *f, const char *name)
 
 int test_api_set_up(void **state)
 {
+    return test_api_set_up_with(state, NULL);
+}
+
+int test_api_set_up_with(void **state, const struct api_runtime *runtime)
+{
     static struct test_api fixture;
     struct test_api *f = &fixture;
     struct ke_err err;
@@ -117,6 +122,7 @@ int test_api_set_up(void **state)
     struct api_options options = {
         .store = f->store,
         .report = f->report,
+        .runtime = runtime,
         .hooks = { .ctx = f, .is_ready = is_ready, .print_status = print_status },
         .unix_path = f->socket,
         .tls = f->tls,

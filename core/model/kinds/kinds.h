@@ -7,10 +7,12 @@
  */
 #include "core/model/kind.h"
 
-#define VERBS_READ   (MODEL_VERB_GET | MODEL_VERB_LIST)
-#define VERBS_WRITE  (MODEL_VERB_CREATE | MODEL_VERB_UPDATE | MODEL_VERB_PATCH | MODEL_VERB_DELETE)
-#define VERBS_ALL    (VERBS_READ | MODEL_VERB_WATCH | VERBS_WRITE | MODEL_VERB_DELETECOLLECTION)
-#define VERBS_STATUS (MODEL_VERB_GET | MODEL_VERB_UPDATE | MODEL_VERB_PATCH)
+#define VERBS_READ    (MODEL_VERB_GET | MODEL_VERB_LIST)
+#define VERBS_WRITE   (MODEL_VERB_CREATE | MODEL_VERB_UPDATE | MODEL_VERB_PATCH | MODEL_VERB_DELETE)
+#define VERBS_ALL     (VERBS_READ | MODEL_VERB_WATCH | VERBS_WRITE | MODEL_VERB_DELETECOLLECTION)
+#define VERBS_CONNECT (MODEL_VERB_GET | MODEL_VERB_CREATE)
+#define VERBS_PROXY   (MODEL_VERB_GET | VERBS_WRITE)
+#define VERBS_STATUS  (MODEL_VERB_GET | MODEL_VERB_UPDATE | MODEL_VERB_PATCH)
 
 extern const struct model_kind model_kind_apiservice;
 extern const struct model_kind model_kind_clusterrole;
@@ -73,5 +75,10 @@ extern const struct model_kind model_kind_tokenreview;
 extern const struct model_kind model_kind_volumeattributesclass;
 
 /* Spoken by subresources, in no table. */
+extern const struct model_kind model_kind_pod_attach_options;
+extern const struct model_kind model_kind_pod_exec_options;
+extern const struct model_kind model_kind_pod_portforward_options;
+extern const struct model_kind model_kind_pod_proxy_options;
+extern const struct model_kind model_kind_service_proxy_options;
 
 #endif

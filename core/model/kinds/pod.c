@@ -182,6 +182,10 @@ const struct model_kind model_kind_pod = {
         { .group = "", .version = "v1", .message = "core.v1.Pod" },
     },
     .subresources = {
+        { .name = "attach", .verbs = VERBS_CONNECT, .speaks = &model_kind_pod_attach_options, .is_connection = true },
+        { .name = "exec", .verbs = VERBS_CONNECT, .speaks = &model_kind_pod_exec_options, .is_connection = true },
+        { .name = "log", .verbs = MODEL_VERB_GET, .is_connection = true },
+        { .name = "portforward", .verbs = VERBS_CONNECT, .speaks = &model_kind_pod_portforward_options, .is_connection = true },
         { .name = "status", .verbs = VERBS_STATUS },
     },
     .fields = fields,

@@ -46,3 +46,73 @@ const struct model_kind model_kind_eviction = {
         { .group = "policy", .version = "v1beta1", .message = "policy.v1beta1.Eviction" },
     },
 };
+
+const struct model_kind model_kind_pod_attach_options = {
+    .id = MODEL_CONNECT_OPTIONS,
+    .kind = "PodAttachOptions",
+    .list_kind = "",
+    .plural = "podattachoptions",
+    .singular = "podattachoptions",
+    .prefix = "",
+    .is_namespaced = true,
+    .is_computed = true,
+    .versions = {
+        { .group = "", .version = "v1", .message = "core.v1.PodAttachOptions" },
+    },
+};
+
+const struct model_kind model_kind_pod_exec_options = {
+    .id = MODEL_CONNECT_OPTIONS,
+    .kind = "PodExecOptions",
+    .list_kind = "",
+    .plural = "podexecoptions",
+    .singular = "podexecoptions",
+    .prefix = "",
+    .is_namespaced = true,
+    .is_computed = true,
+    .versions = {
+        { .group = "", .version = "v1", .message = "core.v1.PodExecOptions" },
+    },
+};
+
+const struct model_kind model_kind_pod_portforward_options = {
+    .id = MODEL_CONNECT_OPTIONS,
+    .kind = "PodPortForwardOptions",
+    .list_kind = "",
+    .plural = "podportforwardoptions",
+    .singular = "podportforwardoptions",
+    .prefix = "",
+    .is_namespaced = true,
+    .is_computed = true,
+    .versions = {
+        { .group = "", .version = "v1", .message = "core.v1.PodPortForwardOptions" },
+    },
+};
+
+const struct model_kind model_kind_pod_proxy_options = {
+    .id = MODEL_CONNECT_OPTIONS,
+    .kind = "PodProxyOptions",
+    .list_kind = "",
+    .plural = "podproxyoptions",
+    .singular = "podproxyoptions",
+    .prefix = "",
+    .is_namespaced = true,
+    .is_computed = true,
+    .versions = {
+        { .group = "", .version = "v1", .message = "core.v1.PodProxyOptions" },
+    },
+};
+
+const struct model_kind model_kind_service_proxy_options = {
+    .id = MODEL_CONNECT_OPTIONS,
+    .kind = "ServiceProxyOptions",
+    .list_kind = "",
+    .plural = "serviceproxyoptions",
+    .singular = "serviceproxyoptions",
+    .prefix = "",
+    .is_namespaced = true,
+    .is_computed = true,
+    .versions = {
+        { .group = "", .version = "v1", .message = "core.v1.ServiceProxyOptions" },
+    },
+};

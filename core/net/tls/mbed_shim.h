@@ -18,6 +18,7 @@
 #include <mbedtls/pk.h>
 #include <mbedtls/platform.h>
 #include <mbedtls/rsa.h>
+#include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/ssl_cache.h>
@@ -75,6 +76,11 @@ static inline int mbed_sign_sha256(mbedtls_pk_context *key, const unsigned char 
 static inline int mbed_sha256(const unsigned char *ptr, size_t len, unsigned char out[32])
 {
     return mbedtls_sha256_ret(ptr, len, out, 0);
+}
+
+static inline int mbed_sha1(const unsigned char *ptr, size_t len, unsigned char out[20])
+{
+    return mbedtls_sha1_ret(ptr, len, out);
 }
 
 static inline void mbed_conf_groups(mbedtls_ssl_config *conf, const mbed_group *groups)
@@ -160,6 +166,11 @@ static inline int mbed_sign_sha256(mbedtls_pk_context *key, const unsigned char 
 static inline int mbed_sha256(const unsigned char *ptr, size_t len, unsigned char out[32])
 {
     return mbedtls_sha256(ptr, len, out, 0);
+}
+
+static inline int mbed_sha1(const unsigned char *ptr, size_t len, unsigned char out[20])
+{
+    return mbedtls_sha1(ptr, len, out);
 }
 
 static inline void mbed_conf_groups(mbedtls_ssl_config *conf, const mbed_group *groups)

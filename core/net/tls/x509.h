@@ -82,5 +82,8 @@ void x509_csr_clear(struct x509_csr *csr);
 
 #define SHA256_BYTES 32
 void sha256(const void *ptr, size_t len, uint8_t out[SHA256_BYTES]);
+/* For the handshake of WebSocket (RFC 6455) alone: no security rests on it. */
+#define SHA1_BYTES 20
+void sha1(const void *ptr, size_t len, uint8_t out[SHA1_BYTES]);
 
 #endif
