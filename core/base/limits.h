@@ -106,6 +106,7 @@
 #define LIMIT_STREAM_OUT_BYTES (4U << 20)  /* waiting for one client */
 #define LIMIT_STREAM_IN_BYTES  (64U << 10) /* waiting for one process or port; then all wait */
 #define LIMIT_STREAM_FORWARDS  1024        /* connections forwarded for one client */
+#define LIMIT_PROXY_DIAL_MS    30000       /* to the server behind a proxy request */
 #define LIMIT_STREAM_RESIZE    256         /* bytes of a message of terminal size */
 #define LIMIT_STREAM_COMMAND   1024        /* arguments */
 
