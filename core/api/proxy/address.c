@@ -240,7 +240,7 @@ static enum ke_code find_service(struct resource_store *store, struct ke_str ns,
                                  struct ke_err *err)
 {
     ke_auto_json *service = NULL;
-    struct ke_str port;
+    struct ke_str port = { NULL, 0 };
     struct resource_list slices = { .n_remaining = -1 };
     struct proxy_address found = { .is_tls = name->is_tls };
     enum ke_code rc = get(store, MODEL_SERVICE, ns, name->name, &service, err);
