@@ -325,6 +325,49 @@ int model_quantity_cmp(const struct model_quantity *a, const struct model_quanti
     return a->is_negative ? -order : order;
 }
 
+/* The value at a scale that is not above its own, or the largest there is. */
+static model_u128 value_at_scale(const struct model_quantity *q, int32_t scale, model_u128 max)
+{
+    model_u128 value = q->value;
+    for (int32_t at = q->scale; at > scale; at--) {
+        if (value > max / 10)
+            return max;
+        value *= 10;
+    }
+    return value;
+}
+
+void model_quantity_add(const struct model_quantity *a, const struct model_quantity *b,
+                        struct model_quantity *out)
+{
+    model_u128 max = 1;
+    for (int i = 0; i < MAX_DIGITS; i++)
+        max *= 10;
+    max -= 1;
+    struct model_quantity sum = { .format = a->value == 0 ? b->format : a->format };
+    /* A zero has no say in how fine the sum is. */
+    sum.scale = a->value == 0 || (b->value != 0 && b->scale < a->scale) ? b->scale : a->scale;
+    model_u128 left = a->value == 0 ? 0 : value_at_scale(a, sum.scale, max);
+    model_u128 right = b->value == 0 ? 0 : value_at_scale(b, sum.scale, max);
+    if (a->is_negative == b->is_negative) {
+        sum.value = left > max - right ? max : left + right;
+        sum.is_negative = a->is_negative;
+    } else {
+        sum.value = left > right ? left - right : right - left;
+        sum.is_negative = left > right ? a->is_negative : b->is_negative;
+    }
+    strip_zeros(&sum);
+    *out = sum;
+}
+
+void model_quantity_sub(const struct model_quantity *a, const struct model_quantity *b,
+                        struct model_quantity *out)
+{
+    struct model_quantity negated = *b;
+    negated.is_negative = b->value != 0 && !b->is_negative;
+    model_quantity_add(a, &negated, out);
+}
+
 int64_t model_quantity_to_i64(const struct model_quantity *quantity)
 {
     model_u128 whole = quantity->value;

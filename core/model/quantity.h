@@ -34,6 +34,14 @@ enum ke_code model_quantity_parse(struct ke_str text, struct model_quantity *out
                                   struct ke_err *err) KE_MUST_CHECK;
 /* The canonical form: "1000m" was 1, "1024Mi" was 1Gi. */
 void model_quantity_format(const struct model_quantity *quantity, struct ke_buf *out);
+/*
+ * a + b and a - b, written as a was (as b, when a is zero). What no model_u128 holds saturates at
+ * 38 digits. out may be one of both.
+ */
+void model_quantity_add(const struct model_quantity *a, const struct model_quantity *b,
+                        struct model_quantity *out);
+void model_quantity_sub(const struct model_quantity *a, const struct model_quantity *b,
+                        struct model_quantity *out);
 int model_quantity_cmp(const struct model_quantity *a, const struct model_quantity *b);
 static inline bool model_quantity_is_zero(const struct model_quantity *quantity)
 {

@@ -50,8 +50,14 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
     const struct model_kind *kind = op->kind;
     if (kind->custom != NULL && model_version_has_status(kind, op->version))
         ke_json_del(object, "status"); /* a part of its own, not for whoever creates */
-    if (!model_form_set_defaults(&op->form, object) ||
-        !metadata_prepare_create(kind, object, op->request.ns, operation_timestamp(op, 0)) ||
+    if (!model_form_set_defaults(&op->form, object))
+        return operation_fail_nomem(op);
+    if (kind->id == MODEL_POD) {
+        enum ke_code rc = limit_range_default(op, object);
+        if (rc != KE_OK)
+            return rc;
+    }
+    if (!metadata_prepare_create(kind, object, op->request.ns, operation_timestamp(op, 0)) ||
         (kind->prepare_create != NULL && !kind->prepare_create(object)))
         return operation_fail_nomem(op);
     if (kind->id == MODEL_POD)
@@ -60,6 +66,8 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
         return ingress_admit_create(op, object);
     if (kind->id == MODEL_CERTIFICATESIGNINGREQUEST)
         return csr_admit_create(op, object);
+    if (kind->id == MODEL_PERSISTENTVOLUME || kind->id == MODEL_PERSISTENTVOLUMECLAIM)
+        return volume_admit_create(op, object);
     return KE_OK;
 }
 
@@ -73,24 +81,26 @@ static enum ke_code finish(struct operation *op, cJSON *object)
     model_form_validate(&op->form, object, NULL, &op->issues);
     if (op->issues.n_items > 0)
         return operation_fail_invalid(op, op->request.name);
-    if (op->kind->id == MODEL_SERVICE) {
+    rc = limit_range_check(op, object, NULL);
+    if (rc == KE_OK && op->kind->id == MODEL_SERVICE)
         rc = service_alloc_take(op, object, NULL);
-        if (rc != KE_OK)
-            return rc;
-    }
+    if (rc != KE_OK)
+        return rc;
     struct registry_object *made = NULL;
     rc = operation_make(op, object, &made);
     if (rc != KE_OK)
         return rc;
     op->is_created = true;
     if (!op->request.is_dry_run)
-        return operation_commit(op, REGISTRY_ABSENT, made);
+        return quota_commit(op, REGISTRY_ABSENT, NULL, made);
     ke_auto_object *answer = made;
     ke_auto_object *there = NULL;
     rc = operation_current(op, &there);
     if (rc == KE_OK)
         return operation_fail_exists(op, op->request.name, false);
-    if (rc != KE_NOT_FOUND)
+    if (rc == KE_NOT_FOUND)
+        rc = quota_check(op, NULL, answer);
+    if (rc != KE_OK)
         return rc;
     operation_answer(op, answer);
     return KE_OK;

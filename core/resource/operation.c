@@ -17,12 +17,16 @@ void operation_discard(struct operation *op)
         return;
     struct turns *turns = op->store->turns;
     struct turn *turn = op->waiter.turn;
+    struct turn *charge = op->charge.waiter.turn;
     service_claim_settle(op->claim);
+    quota_forget(op);
     registry_object_unref(op->answer);
     cJSON_Delete(op->body);
     model_form_close(&op->form);
     ke_arena_free(op->arena);
     free(op);
+    if (charge != NULL)
+        turns_leave(turns, charge);
     if (turn != NULL)
         turns_leave(turns, turn);
 }
@@ -43,7 +47,7 @@ static void fill_failure(const struct operation *op, struct resource_reply *repl
     reply->retry_after_s = op->retry_after_s;
 }
 
-static void operation_answer_failure(struct operation *op, enum ke_code code)
+void operation_answer_failure(struct operation *op, enum ke_code code)
 {
     struct resource_reply reply = { .code = code,
                                     .warnings = op->warnings,
@@ -162,9 +166,22 @@ static enum ke_code fail_commit(struct operation *op, const struct registry_resu
                           "Too many requests, please try again later: the commit queue is full");
 }
 
+/* Before another attempt, which decides anew whether it is charged at all. */
+static void end_charge(struct operation *op)
+{
+    struct turn *turn = op->charge.waiter.turn;
+    quota_forget(op);
+    op->charge.waiter.turn = NULL;
+    if (turn != NULL)
+        turns_leave(op->store->turns, turn);
+}
+
 static void commit_done(void *ctx, const struct registry_result *result)
 {
     struct operation *op = ctx;
+    bool is_conflict = result->code == KE_CONFLICT || result->code == KE_NOT_FOUND;
+    if (is_conflict && result->failed_op > 0 && quota_try_again(op))
+        return;
     service_claim_settle(op->claim);
     op->claim = NULL;
     if (result->code == KE_OK) {
@@ -178,6 +195,7 @@ static void commit_done(void *ctx, const struct registry_result *result)
     }
     if (can_try_again(op, result->code)) {
         op->n_attempts++;
+        end_charge(op);
         operation_run(op);
         return;
     }
@@ -262,7 +280,10 @@ void operation_take_turn(struct turn_waiter *waiter)
     operation_run(KE_CONTAINER_OF(waiter, struct operation, waiter));
 }
 
-/* Writes that read before they write wait for those of the same object; the others just run. */
+/*
+ * Writes that read before they write wait for those of the same object; the others just run. Those
+ * of a quota wait for all that are charged in its namespace.
+ */
 static enum ke_code begin(struct operation *op)
 {
     struct ke_str key = { NULL, 0 };
@@ -272,9 +293,12 @@ static enum ke_code begin(struct operation *op)
         operation_run(op);
         return KE_OK;
     }
-    enum ke_code rc = operation_key(op, op->kind, op->request.ns, op->request.name, &key);
+    enum ke_code rc = op->kind->id == MODEL_RESOURCEQUOTA
+                          ? quota_turn_key(op, &key)
+                          : operation_key(op, op->kind, op->request.ns, op->request.name, &key);
     if (rc != KE_OK)
         return rc;
+    op->waiter.run = operation_take_turn;
     if (turns_enter(op->store->turns, key, &op->waiter, &err) != KE_OK)
         return operation_fail_nomem(op);
     return KE_OK;

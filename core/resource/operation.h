@@ -14,6 +14,7 @@
 #include "core/base/mem.h"
 #include "core/model/form.h"
 #include "core/model/views.h"
+#include "core/resource/limits.h"
 #include "core/resource/part.h"
 #include "core/resource/resource.h"
 #include "core/resource/service_alloc.h"
@@ -26,10 +27,20 @@ struct resource_store {
     struct registry *registry;   /* borrowed */
     struct service_alloc *alloc; /* owned */
     struct turns *turns;         /* owned: writes of one object, one after the other */
+    struct limits_index *limits; /* owned: which namespaces have quotas and LimitRanges */
     const struct ke_clock *clock;
     auth_authorize_fn *authorize; /* NULL: everything is allowed */
     void *authorize_ctx;
     struct rbac *rbac; /* borrowed: what rules a user has; NULL: nobody is held to them */
+};
+
+/* A write that waits to be charged to the quotas of its namespace, or is being committed so. */
+struct quota_charge {
+    struct turn_waiter waiter;    /* its turn among those of the namespace */
+    struct registry_object *made; /* a reference; NULL: nothing is charged */
+    struct registry_object *old;  /* a reference; NULL: create */
+    int64_t expected;
+    unsigned n_attempts;
 };
 
 struct operation {
@@ -48,6 +59,7 @@ struct operation {
     bool is_conditional; /* the caller named a revision: a conflict is the answer */
     unsigned n_attempts; /* that met a conflict or a taken name */
     bool is_name_generated;
+    struct quota_charge charge;
     struct service_claim *claim; /* addresses and ports held until the commit is known */
     /* what the answer says when the commit succeeds */
     bool is_created;
@@ -75,6 +87,7 @@ void operation_run(struct operation *op);
 void operation_take_turn(struct turn_waiter *waiter);
 /* Frees it unanswered and ends its turn; NULL is fine. */
 void operation_discard(struct operation *op);
+void operation_answer_failure(struct operation *op, enum ke_code code);
 /* Answers with object (borrowed; NULL where the answer is a bare Status). */
 void operation_answer(struct operation *op, struct registry_object *object);
 /*
@@ -153,6 +166,13 @@ bool namespace_is_empty_of_finalizers(const cJSON *object);
 enum ke_code service_account_admit(struct operation *op, const cJSON *pod,
                                    cJSON *spec) KE_MUST_CHECK;
 enum ke_code pod_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
+/* Volumes and claims: finalizers, when they came about, and the default class of a claim. */
+enum ke_code volume_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
+/* A valid claim may grow only when it is bound and its class lets it. */
+enum ke_code volume_check_growth(struct operation *op, const cJSON *claim,
+                                 const cJSON *old) KE_MUST_CHECK;
+/* When the phase of a volume changed. */
+bool volume_note_phase(struct operation *op, cJSON *object, const cJSON *old) KE_MUST_CHECK;
 /* An Ingress without a class gets the default one. */
 enum ke_code ingress_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
 

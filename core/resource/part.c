@@ -98,6 +98,8 @@ static enum ke_code merge_status(struct operation *op, cJSON **object, const cJS
         return operation_fail_nomem(op);
     if (op->kind->prepare_status != NULL && !op->kind->prepare_status(merged, old))
         return operation_fail_nomem(op);
+    if (op->kind->id == MODEL_PERSISTENTVOLUME && !volume_note_phase(op, merged, old))
+        return operation_fail_nomem(op);
     cJSON_Delete(*object);
     *object = KE_TAKE(merged);
     if (op->kind->id == MODEL_CERTIFICATESIGNINGREQUEST)

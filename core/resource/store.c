@@ -15,12 +15,15 @@ enum ke_code resource_store_new(struct watch_hub *hub, const struct resource_opt
     store->authorize = options->authorize;
     store->authorize_ctx = options->authorize_ctx;
     store->rbac = options->authorize != NULL ? options->rbac : NULL;
-    store->turns = turns_new(operation_take_turn);
+    store->turns = turns_new();
     if (store->turns == NULL)
         return ke_fail(err, KE_NOMEM, "resources");
     enum ke_code rc = service_alloc_new(hub, options, &store->alloc, err);
     if (rc != KE_OK)
         return ke_wrap(err, "addresses of services");
+    rc = limits_index_new(hub, &store->limits, err);
+    if (rc != KE_OK)
+        return rc;
     *out = KE_TAKE(store);
     return KE_OK;
 }
@@ -30,6 +33,7 @@ void resource_store_free(struct resource_store *store)
     if (store == NULL)
         return;
     service_alloc_free(store->alloc);
+    limits_index_free(store->limits);
     turns_free(store->turns);
     free(store);
 }

@@ -23,15 +23,13 @@ struct turn {
 struct turns {
     pthread_mutex_t lock; /* guards all below, and the turns */
     struct ke_map *by_key;
-    turns_run_fn *run;
 };
 
-struct turns *turns_new(turns_run_fn *run)
+struct turns *turns_new(void)
 {
     struct turns *turns = ke_alloc(sizeof(*turns));
     if (turns == NULL)
         return NULL;
-    turns->run = run;
     turns->by_key = ke_map_new();
     if (turns->by_key == NULL || pthread_mutex_init(&turns->lock, NULL) != 0) {
         ke_map_free(turns->by_key);
@@ -69,7 +67,7 @@ static struct turn_waiter *take_next(struct turns *turns, struct turn *turn)
 static void drive(struct turns *turns, struct turn *turn, struct turn_waiter *next)
 {
     while (next != NULL) {
-        turns->run(next);
+        next->run(next);
         (void)pthread_mutex_lock(&turns->lock);
         turn->is_driven = turn->is_over;
         next = turn->is_over ? take_next(turns, turn) : NULL;

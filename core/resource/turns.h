@@ -14,14 +14,17 @@
 struct turns;
 struct turn; /* of one key: somebody is writing it */
 
-struct turn_waiter {
-    struct ke_list link;
-    struct turn *turn; /* NULL: has none (to give up) */
-};
+struct turn_waiter;
 /* Runs one write; when it is over, on whatever thread, turns_leave is called for it once. */
 typedef void turns_run_fn(struct turn_waiter *waiter);
 
-struct turns *turns_new(turns_run_fn *run);
+struct turn_waiter {
+    struct ke_list link;
+    struct turn *turn; /* NULL: has none (to give up) */
+    turns_run_fn *run;
+};
+
+struct turns *turns_new(void);
 void turns_free(struct turns *turns); /* nobody writes any more; NULL is fine */
 /* Runs waiter now, or later when those before it are done. Errors: KE_NOMEM (not run). */
 enum ke_code turns_enter(struct turns *turns, struct ke_str key, struct turn_waiter *waiter,

@@ -103,6 +103,13 @@ static enum ke_code answer_unstored(struct operation *op, struct registry_object
     return KE_OK;
 }
 
+static enum ke_code answer_dry(struct operation *op, const struct registry_object *current,
+                               struct registry_object *made)
+{
+    enum ke_code rc = quota_check(op, current, made);
+    return rc == KE_OK ? answer_unstored(op, made) : rc;
+}
+
 enum ke_code operation_store(struct operation *op, struct registry_object *current,
                              const cJSON *old, const cJSON *object)
 {
@@ -115,12 +122,12 @@ enum ke_code operation_store(struct operation *op, struct registry_object *curre
         return rc;
     registry_object_set_revision(made, current->revision);
     if (op->request.is_dry_run)
-        return answer_unstored(op, made);
+        return answer_dry(op, current, made);
     rc = op->answers_status ? KE_OK : show_answer(op, made);
     if (rc != KE_OK)
         return rc;
     if (!is_removed)
-        return operation_commit(op, current->revision, KE_TAKE(made));
+        return quota_commit(op, current->revision, current, KE_TAKE(made));
     if (op->answer == NULL)
         op->answer = KE_TAKE(made);
     return operation_commit(op, current->revision, NULL);
@@ -139,11 +146,13 @@ static enum ke_code check_and_store(struct operation *op, struct registry_object
         op->part->validate(op, object, old);
     if (op->issues.n_items > 0)
         return operation_fail_invalid(op, op->request.name);
-    if (op->kind->id == MODEL_SERVICE && op->part->is_main) {
+    rc = limit_range_check(op, object, old);
+    if (rc == KE_OK && op->kind->id == MODEL_PERSISTENTVOLUMECLAIM && op->part->is_main)
+        rc = volume_check_growth(op, object, old);
+    if (rc == KE_OK && op->kind->id == MODEL_SERVICE && op->part->is_main)
         rc = service_alloc_take(op, object, old);
-        if (rc != KE_OK)
-            return rc;
-    }
+    if (rc != KE_OK)
+        return rc;
     return operation_store(op, current, old, object);
 }
 
