@@ -185,21 +185,6 @@ void api_list_options_clear(struct api_list_options *options)
 /* ---- writes ------------------------------------------------------------------------------------
  */
 
-static bool set_dry_run(struct ke_str value, struct resource_request *out,
-                        struct model_issues *issues)
-{
-    if (ke_str_eq_c(value, "All")) {
-        out->is_dry_run = true;
-        return true;
-    }
-    model_issues_add(issues, MODEL_ISSUE_NOT_SUPPORTED, KE_STR("dryRun"),
-                     ke_arena_fmt(issues->arena,
-                                  "Unsupported value: []string{\"%.*s\"}: supported values: "
-                                  "\"All\"",
-                                  KE_STR_ARG(value)));
-    return false;
-}
-
 static void parse_validation(const struct api_query *query, struct resource_request *out,
                              struct model_issues *issues)
 {
@@ -223,51 +208,11 @@ enum ke_code api_write_options_parse(const struct api_query *query, const char *
 {
     struct ke_str dry_run = api_query_get(query, "dryRun");
     if (dry_run.ptr != NULL) {
-        (void)set_dry_run(dry_run, out, issues);
+        (void)resource_dry_run_set(dry_run, out, issues);
     }
     parse_validation(query, out, issues);
     out->field_manager = api_query_get(query, "fieldManager");
     return invalid(issues, what, err);
-}
-
-static void set_propagation(struct ke_str value, struct resource_request *out,
-                            struct model_issues *issues)
-{
-    if (value.len == 0) {
-        out->propagation = RESOURCE_PROPAGATION_UNSET;
-    } else if (ke_str_eq_c(value, "Background")) {
-        out->propagation = RESOURCE_BACKGROUND;
-    } else if (ke_str_eq_c(value, "Foreground")) {
-        out->propagation = RESOURCE_FOREGROUND;
-    } else if (ke_str_eq_c(value, "Orphan")) {
-        out->propagation = RESOURCE_ORPHAN;
-    } else {
-        model_issues_add(issues, MODEL_ISSUE_NOT_SUPPORTED, KE_STR("propagationPolicy"),
-                         ke_arena_fmt(issues->arena,
-                                      "Unsupported value: \"%.*s\": supported values: "
-                                      "\"Foreground\", \"Background\", \"Orphan\", \"\"",
-                                      KE_STR_ARG(value)));
-    }
-}
-
-static void apply_delete_body(const cJSON *body, struct resource_request *out,
-                              struct model_issues *issues)
-{
-    const cJSON *item;
-    const cJSON *preconditions = ke_json_get(body, "preconditions");
-    out->grace_period_s = ke_json_i64(body, "gracePeriodSeconds", out->grace_period_s);
-    out->precondition_uid = ke_json_str(preconditions, "uid");
-    out->precondition_rv = ke_json_str(preconditions, "resourceVersion");
-    if (ke_json_get(body, "propagationPolicy") != NULL) {
-        set_propagation(ke_json_str(body, "propagationPolicy"), out, issues);
-    } else if (ke_json_bool(body, "orphanDependents", false)) {
-        out->propagation = RESOURCE_ORPHAN;
-    }
-    cJSON_ArrayForEach(item, ke_json_get(body, "dryRun")) {
-        if (!set_dry_run(ke_json_value_str(item), out, issues)) {
-            return;
-        }
-    }
 }
 
 enum ke_code api_delete_options_parse(const struct api_query *query, const cJSON *body,
@@ -284,14 +229,15 @@ enum ke_code api_delete_options_parse(const struct api_query *query, const cJSON
         }
     }
     if (dry_run.ptr != NULL) {
-        (void)set_dry_run(dry_run, out, issues);
+        (void)resource_dry_run_set(dry_run, out, issues);
     }
-    set_propagation(api_query_get(query, "propagationPolicy"), out, issues);
-    if (api_query_bool(query, "orphanDependents")) {
-        out->propagation = RESOURCE_ORPHAN;
+    resource_propagation_set(api_query_get(query, "propagationPolicy"), out, issues);
+    if (api_query_get(query, "orphanDependents").len > 0) {
+        out->propagation =
+            api_query_bool(query, "orphanDependents") ? RESOURCE_ORPHAN : RESOURCE_BACKGROUND;
     }
     if (body != NULL) {
-        apply_delete_body(body, out, issues);
+        resource_delete_options_apply(body, out, issues);
     }
     return invalid(issues, "DeleteOptions", err);
 }

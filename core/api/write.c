@@ -63,7 +63,10 @@ static void keep_failure(struct write_work *work, const struct resource_reply *r
     status.issues = reply->issues;
     status.causes = &cause;
     status.n_causes = cause.reason.len > 0 ? 1 : 0;
-    if (reply->retry_after_s > 0) {
+    if (reply->is_told) {
+        status.message = reply->message;
+    }
+    if (reply->retry_after_s > 0 || cause.reason.len > 0) {
         status.retry_after_s = reply->retry_after_s;
     }
     api_status_print(&status, &body);

@@ -2,7 +2,8 @@
 /*
  * The objects that every cluster has: Service default/kubernetes for the API and Service
  * kube-system/kube-dns for the DNS, each with Endpoints and a slice of this node's address, and the
- * IngressClass. They are put right when somebody changes or deletes them. Controllers thread.
+ * IngressClass; and the two system PriorityClasses. They are put right when somebody changes or
+ * deletes them. Controllers thread.
  */
 #include "core/base/json.h"
 #include "core/controller/controller.h"
@@ -23,7 +24,7 @@ struct own_service {
 struct cluster_controller {
     struct controller base;
     struct controller_env *env;
-    struct work_queue *queue; /* keys: "ns/name" of the Service, "class" */
+    struct work_queue *queue; /* keys: "ns/name" of the Service, "class", "priorities" */
     struct own_service services[2];
     size_t n_services;
     char api_ports[2][256];
@@ -78,6 +79,26 @@ static cJSON *make_slice(const struct own_service *own, const struct ke_ip *node
                 "\"ready\":true}}],\"ports\":%s}",
                 node->family == KE_FAMILY_IPV6 ? "IPv6" : "IPv4", ke_ip_text(node, ip),
                 own->endpoint_ports);
+    return ensure_parse(&out);
+}
+
+static const struct own_priority {
+    const char *name;
+    long long value;
+    const char *description;
+} own_priorities[] = {
+    { "system-node-critical", 2000001000,
+      "Used for system critical pods that must not be moved from their current node." },
+    { "system-cluster-critical", 2000000000,
+      "Used for system critical pods that must run in the cluster, but can be moved to another "
+      "node if necessary." },
+};
+
+static cJSON *make_priority(const struct own_priority *own)
+{
+    ke_auto_buf out = KE_BUF_INIT(JSON_MAX);
+    ke_buf_addf(&out, "{\"metadata\":{\"name\":\"%s\"},\"value\":%lld,\"description\":\"%s\"}",
+                own->name, own->value, own->description);
     return ensure_parse(&out);
 }
 
@@ -161,6 +182,15 @@ static void ensure_service(struct cluster_controller *self, struct work_item *it
     ensure_slice(self, item, own);
 }
 
+static void ensure_priorities(struct cluster_controller *self, struct work_item *item)
+{
+    for (size_t i = 0; i < KE_ARRAY_LEN(own_priorities); i++) {
+        struct ensure_target target = { .kind = MODEL_PRIORITYCLASS,
+                                        .name = ke_str_c(own_priorities[i].name) };
+        ensure_object(self->env, item, &target, make_priority(&own_priorities[i]));
+    }
+}
+
 static void run(void *ctx, struct work_item *item)
 {
     struct cluster_controller *self = ctx;
@@ -170,6 +200,10 @@ static void run(void *ctx, struct work_item *item)
         struct ensure_target target = { .kind = MODEL_INGRESSCLASS,
                                         .name = self->env->options.ingress_class };
         ensure_object(self->env, item, &target, make_class(self));
+        return;
+    }
+    if (ke_str_eq_c(work_item_key(item), "priorities")) {
+        ensure_priorities(self, item);
         return;
     }
     work_item_name(item, &ns, &name);
@@ -186,6 +220,8 @@ static void look(struct cluster_controller *self, const struct registry_object *
     if (object->kind->id == MODEL_INGRESSCLASS &&
         ke_str_eq(object->name, self->env->options.ingress_class))
         work_queue_add(self->queue, KE_STR("class"));
+    if (object->kind->id == MODEL_PRIORITYCLASS)
+        work_queue_add(self->queue, KE_STR("priorities"));
     if (object->kind->id != MODEL_SERVICE && object->kind->id != MODEL_ENDPOINTS &&
         object->kind->id != MODEL_ENDPOINTSLICE)
         return;
@@ -216,6 +252,7 @@ static void on_synced(struct controller *controller)
                             ke_str_c(self->services[i].name));
     if (self->env->options.ingress_class.len > 0)
         work_queue_add(self->queue, KE_STR("class"));
+    work_queue_add(self->queue, KE_STR("priorities"));
     work_queue_open(self->queue);
 }
 

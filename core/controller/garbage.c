@@ -381,9 +381,7 @@ static void run_foreground(struct garbage_controller *self, struct work_item *it
             struct label_entry *entry = KE_CONTAINER_OF(it, struct label_entry, link);
             const struct owner_ref *owner = KE_CONTAINER_OF(entry, struct owner_ref, by_uid);
             const struct dependent *dependent = entry->owner;
-            if (!owner->is_blocking)
-                continue;
-            n_blocking++;
+            n_blocking += owner->is_blocking ? 1 : 0;
             work_queue_add(self->queue, dependent->object->key);
         }
     }

@@ -11,6 +11,7 @@
 
 /* Groups in the order of upstream's discovery. */
 static const struct model_kind *const table[] = {
+    &model_kind_binding,
     &model_kind_componentstatus,
     &model_kind_configmap,
     &model_kind_endpoints,

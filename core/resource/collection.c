@@ -80,7 +80,8 @@ static bool lane_submit(struct lane *lane)
     request.verb = RESOURCE_DELETE;
     request.ns = object->ns;
     request.name = object->name;
-    request.precondition_uid = object->uid;
+    if (request.precondition_uid.len == 0)
+        request.precondition_uid = object->uid;
     request.label_selector = (struct ke_str){ NULL, 0 };
     request.field_selector = (struct ke_str){ NULL, 0 };
     atomic_store(&lane->step, LANE_IDLE);

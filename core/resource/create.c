@@ -68,7 +68,7 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
         return csr_admit_create(op, object);
     if (kind->id == MODEL_PERSISTENTVOLUME || kind->id == MODEL_PERSISTENTVOLUMECLAIM)
         return volume_admit_create(op, object);
-    return KE_OK;
+    return priority_admit_class(op, object);
 }
 
 static enum ke_code finish(struct operation *op, cJSON *object)

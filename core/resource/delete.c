@@ -31,9 +31,9 @@ static bool mark(cJSON *object, int64_t at_s, int64_t grace_s)
 }
 
 /* What garbage collection is to do with dependents, kept as a finalizer. */
-static bool set_propagation(cJSON *object, enum resource_propagation propagation)
+static bool set_propagation(cJSON *object, const struct delete_wish *wish)
 {
-    switch (propagation) {
+    switch (wish->propagation) {
     case RESOURCE_FOREGROUND:
         return metadata_has_finalizer(object, METADATA_FOREGROUND) ||
                metadata_set_gc_finalizer(object, METADATA_FOREGROUND);
@@ -45,7 +45,9 @@ static bool set_propagation(cJSON *object, enum resource_propagation propagation
                 !metadata_has_finalizer(object, METADATA_FOREGROUND)) ||
                metadata_set_gc_finalizer(object, NULL);
     case RESOURCE_PROPAGATION_UNSET:
-        return true;
+        return !wish->orphans_by_default || metadata_has_finalizer(object, METADATA_ORPHAN) ||
+               metadata_has_finalizer(object, METADATA_FOREGROUND) ||
+               metadata_set_gc_finalizer(object, METADATA_ORPHAN);
     }
     return true;
 }
@@ -129,7 +131,7 @@ static bool hold_definition(cJSON *object, const struct delete_wish *wish)
 bool delete_decide(const struct model_kind *kind, cJSON *object, const struct delete_wish *wish,
                    enum delete_outcome *out)
 {
-    if (!set_propagation(object, wish->propagation))
+    if (!set_propagation(object, wish))
         return false;
     if (kind->id == MODEL_POD)
         return pod_decide(object, wish, out);
@@ -181,9 +183,27 @@ static enum ke_code check_preconditions(struct operation *op, const struct regis
         current->revision);
 }
 
+/* The change of the object itself, and what is to be changed with it (given; NULL: nothing). */
+static enum ke_code commit(struct operation *op, const struct registry_object *current,
+                           struct registry_object *object, struct registry_op *also)
+{
+    if (also == NULL)
+        return operation_commit(op, current->revision, object);
+    struct registry_op changes[2] = { { .expected = current->revision, .object = object }, *also };
+    changes[0].key = ke_arena_str(op->arena, current->key);
+    if (changes[0].key.ptr == NULL) {
+        registry_object_unref(object);
+        registry_object_unref(also->object);
+        return operation_fail_nomem(op);
+    }
+    operation_commit_all(op, changes, KE_ARRAY_LEN(changes));
+    return KE_OK;
+}
+
 /* Stores or removes what was decided. */
 static enum ke_code carry_out(struct operation *op, struct registry_object *current,
-                              const cJSON *object, enum delete_outcome outcome)
+                              const cJSON *object, enum delete_outcome outcome,
+                              struct registry_op *also)
 {
     bool answers_object = op->kind->id == MODEL_POD || outcome != DELETE_REMOVE;
     op->is_deleted = !answers_object;
@@ -200,42 +220,77 @@ static enum ke_code carry_out(struct operation *op, struct registry_object *curr
         operation_answer(op, made != NULL ? made : current);
         return KE_OK;
     }
+    struct registry_op *with = also != NULL && also->object != NULL ? also : NULL;
+    struct registry_op given = { .expected = 0 };
+    if (with != NULL) { /* the commit takes it over, also when it fails */
+        given = *with;
+        also->object = NULL;
+    }
     if (outcome == DELETE_MARK)
-        return operation_commit(op, current->revision, KE_TAKE(made));
+        return commit(op, current, KE_TAKE(made), with != NULL ? &given : NULL);
     op->answer = KE_TAKE(made);
-    return operation_commit(op, current->revision, NULL);
+    return commit(op, current, NULL, with != NULL ? &given : NULL);
+}
+
+static enum ke_code delete_as_found(struct operation *op, struct registry_object *current,
+                                    const cJSON *from, struct registry_op *also)
+{
+    enum ke_code rc = check_preconditions(op, current);
+    if (rc != KE_OK)
+        return rc;
+    op->is_conditional = op->request.precondition_rv.len > 0;
+    ke_auto_json *old = registry_object_parse(current);
+    ke_auto_json *object = cJSON_Duplicate(from != NULL ? from : old, true);
+    const struct ke_clock *clock = op->store->clock;
+    struct delete_wish wish = { .propagation = op->request.propagation,
+                                .orphans_by_default = op->version->orphans_dependents,
+                                .grace_period_s = op->request.grace_period_s,
+                                .has_grace_period = op->request.grace_period_s != -1,
+                                .now_s = clock->wall_us(clock->ctx) / 1000000 };
+    enum delete_outcome outcome = DELETE_NOTHING;
+    if (old == NULL || object == NULL || !delete_decide(op->kind, object, &wish, &outcome))
+        return operation_fail_nomem(op);
+    if (outcome == DELETE_MARK && ke_json_equal(object, old))
+        outcome = DELETE_NOTHING;
+    return carry_out(op, current, object, outcome, also);
+}
+
+enum ke_code operation_delete_current(struct operation *op, struct registry_object *current,
+                                      const cJSON *from, struct registry_op *also)
+{
+    struct registry_op none = { .expected = 0 };
+    struct registry_op *given = also != NULL ? also : &none;
+    ke_auto_object *unused = NULL; /* of a change that did not come to be */
+    enum ke_code rc = delete_as_found(op, current, from, given);
+    unused = given->object;
+    return rc;
+}
+
+/* Those who do not say what becomes of the Pods of a Job are told. */
+static void warn_of_orphans(struct operation *op)
+{
+    if (op->kind->id == MODEL_JOB && op->version->orphans_dependents &&
+        op->request.propagation == RESOURCE_PROPAGATION_UNSET && op->n_attempts == 0 &&
+        op->n_warnings < LIMIT_WARNINGS)
+        op->warnings[op->n_warnings++] =
+            KE_STR("child pods are preserved by default when jobs are deleted; set "
+                   "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to "
+                   "suppress this warning");
 }
 
 enum ke_code operation_delete(struct operation *op)
 {
     ke_auto_object *current = NULL;
     enum ke_code rc = namespace_admit_delete(op);
+    if (rc == KE_OK)
+        rc = priority_admit_delete(op);
     if (rc != KE_OK)
         return rc;
     rc = operation_current(op, &current);
     if (rc == KE_NOT_FOUND)
         return operation_fail_not_found(op, op->kind, op->request.name);
-    if (rc == KE_OK)
-        rc = check_preconditions(op, current);
     if (rc != KE_OK)
         return rc;
-    op->is_conditional = op->request.precondition_rv.len > 0;
-    ke_auto_json *old = registry_object_parse(current);
-    ke_auto_json *object = old != NULL ? cJSON_Duplicate(old, true) : NULL;
-    const struct ke_clock *clock = op->store->clock;
-    struct delete_wish wish = { .propagation = op->request.propagation,
-                                .grace_period_s = op->request.grace_period_s,
-                                .has_grace_period = op->request.grace_period_s != -1,
-                                .now_s = clock->wall_us(clock->ctx) / 1000000 };
-    enum delete_outcome outcome = DELETE_NOTHING;
-    if (old != NULL) {
-        rc = node_restriction_admit(op, NULL, old);
-        if (rc != KE_OK)
-            return rc;
-    }
-    if (object == NULL || !delete_decide(op->kind, object, &wish, &outcome))
-        return operation_fail_nomem(op);
-    if (outcome == DELETE_MARK && ke_json_equal(object, old))
-        outcome = DELETE_NOTHING;
-    return carry_out(op, current, object, outcome);
+    warn_of_orphans(op);
+    return operation_delete_current(op, current, NULL, NULL);
 }

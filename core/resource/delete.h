@@ -19,7 +19,8 @@ enum delete_outcome {
 
 struct delete_wish {
     enum resource_propagation propagation;
-    int64_t grace_period_s; /* -1: the default of the kind */
+    bool orphans_by_default; /* where propagation is unset and no earlier delete has said */
+    int64_t grace_period_s;  /* -1: the default of the kind */
     bool has_grace_period;
     int64_t now_s; /* wall clock */
 };

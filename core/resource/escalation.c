@@ -104,8 +104,7 @@ static enum ke_code admit_role(struct operation *op, const cJSON *object, const 
     return confirm_sum(op, arena);
 }
 
-static enum ke_code admit_binding(struct operation *op, const cJSON *object,
-                                  struct ke_arena *arena)
+static enum ke_code admit_binding(struct operation *op, const cJSON *object, struct ke_arena *arena)
 {
     struct ke_str name = ke_json_path_str(object, "roleRef.name");
     bool is_cluster_role = ke_str_eq_c(ke_json_path_str(object, "roleRef.kind"), "ClusterRole");
@@ -161,8 +160,7 @@ static bool is_for_collector(const cJSON *object, const cJSON *old)
 
 enum ke_code escalation_admit(struct operation *op, const cJSON *object, const cJSON *old)
 {
-    bool is_binding =
-        op->kind->id == MODEL_ROLEBINDING || op->kind->id == MODEL_CLUSTERROLEBINDING;
+    bool is_binding = op->kind->id == MODEL_ROLEBINDING || op->kind->id == MODEL_CLUSTERROLEBINDING;
     if ((!is_role(op->kind) && !is_binding) || op->request.asker == NULL ||
         op->store->rbac == NULL || auth_user_is_in(op->request.asker, "system:masters"))
         return KE_OK;

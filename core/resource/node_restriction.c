@@ -91,9 +91,9 @@ static bool has_anywhere(const cJSON *value, const char *const *names)
 /* What a mirror pod would be given besides what the node has. */
 static enum ke_code check_references(const struct restriction *r)
 {
-    static const char *const secrets[] = { "secret",       "secretRef",  "secretKeyRef",
-                                           "secretName",   "imagePullSecrets",
-                                           "nodePublishSecretRef", NULL };
+    static const char *const secrets[] = { "secret",     "secretRef",        "secretKeyRef",
+                                           "secretName", "imagePullSecrets", "nodePublishSecretRef",
+                                           NULL };
     static const char *const configmaps[] = { "configMap", "configMapRef", "configMapKeyRef",
                                               NULL };
     static const char *const claims[] = { "persistentVolumeClaim", "ephemeral", NULL };
@@ -271,8 +271,7 @@ static enum ke_code admit_lease(const struct restriction *r)
 static enum ke_code admit_csinode(const struct restriction *r)
 {
     if (!ke_str_eq(r->op->request.name, r->node))
-        return forbid_plain(r,
-                            "can only access CSINode with the same name as the requesting node");
+        return forbid_plain(r, "can only access CSINode with the same name as the requesting node");
     return KE_OK;
 }
 

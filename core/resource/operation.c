@@ -45,6 +45,7 @@ static void fill_failure(const struct operation *op, struct resource_reply *repl
     reply->cause_message = op->cause_message;
     reply->cause_field = op->cause_field;
     reply->retry_after_s = op->retry_after_s;
+    reply->is_told = op->is_told;
 }
 
 void operation_answer_failure(struct operation *op, enum ke_code code)
@@ -426,7 +427,9 @@ void resource_submit(struct resource_store *store, struct resource_request *requ
     op->body = request->body;
     request->body = NULL;
     model_issues_init(&op->issues, op->arena);
-    enum ke_code rc = open_form(op);
+    enum ke_code rc = op->kind->id == MODEL_BINDING ? binding_redirect(op) : KE_OK;
+    if (rc == KE_OK)
+        rc = open_form(op);
     if (rc == KE_OK)
         rc = find_part(op);
     if (rc == KE_OK)

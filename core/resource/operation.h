@@ -69,6 +69,7 @@ struct operation {
     /* failure */
     struct model_issues issues;
     bool has_issues; /* they are the causes */
+    bool is_told;    /* of KE_BUG: the message is for the client */
     int sys;         /* errno behind the message: a full disk is told to clients */
     struct ke_str message;
     struct ke_str detail_name, detail_group, detail_kind;
@@ -150,6 +151,15 @@ enum ke_code operation_replace(struct operation *op, struct registry_object *cur
 enum ke_code operation_store(struct operation *op, struct registry_object *current,
                              const cJSON *old, const cJSON *object) KE_MUST_CHECK;
 
+/* ---- delete.c */
+/*
+ * Deletes current as the request says, once what is to be checked before is checked. from: what is
+ * stored when it is only marked, current with changes; NULL: current itself. also: another change
+ * of the same commit, its object given; NULL: none.
+ */
+enum ke_code operation_delete_current(struct operation *op, struct registry_object *current,
+                                      const cJSON *from, struct registry_op *also) KE_MUST_CHECK;
+
 /* ---- decode.c */
 /*
  * Checks kind and apiVersion (of what the part speaks), types and unknown fields, and converts to
@@ -165,6 +175,13 @@ bool namespace_is_empty_of_finalizers(const cJSON *object);
 /* The pod's service account: its name, token volume and secrets. */
 enum ke_code service_account_admit(struct operation *op, const cJSON *pod,
                                    cJSON *spec) KE_MUST_CHECK;
+/* The number of the pod's priority class; the class that is to be the default is the only one; the
+ * system's stay. */
+enum ke_code priority_admit_pod(struct operation *op, cJSON *spec) KE_MUST_CHECK;
+enum ke_code priority_admit_class(struct operation *op, const cJSON *object) KE_MUST_CHECK;
+enum ke_code priority_admit_delete(struct operation *op) KE_MUST_CHECK;
+/* What the pod's runtime class costs and where it can run. */
+enum ke_code runtime_class_admit(struct operation *op, cJSON *spec) KE_MUST_CHECK;
 enum ke_code pod_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
 /* Volumes and claims: finalizers, when they came about, and the default class of a claim. */
 enum ke_code volume_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
@@ -173,6 +190,8 @@ enum ke_code volume_check_growth(struct operation *op, const cJSON *claim,
                                  const cJSON *old) KE_MUST_CHECK;
 /* When the phase of a volume changed. */
 bool volume_note_phase(struct operation *op, cJSON *object, const cJSON *old) KE_MUST_CHECK;
+/* A Binding that is posted to the namespace is one to the pod it names. */
+enum ke_code binding_redirect(struct operation *op) KE_MUST_CHECK;
 /* An Ingress without a class gets the default one. */
 enum ke_code ingress_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
 

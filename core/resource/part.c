@@ -11,11 +11,8 @@
 #include "core/resource/service_families.h"
 
 static const struct operation_part *const parts[] = {
-    &part_main,
-    &part_status,
-    &part_finalize,
-    &part_scale,
-    &part_approval,
+    &part_main,     &part_status,  &part_finalize,  &part_scale,
+    &part_approval, &part_binding, &part_ephemeral, &part_eviction,
 };
 
 const struct operation_part *part_find(struct ke_str subresource)
@@ -71,7 +68,7 @@ static enum ke_code merge_main(struct operation *op, cJSON **object, const cJSON
         return operation_fail_nomem(op);
     if (kind->id == MODEL_SERVICE)
         service_trim_families(*object, old);
-    return KE_OK;
+    return priority_admit_class(op, *object);
 }
 
 static void validate_main(struct operation *op, const cJSON *object, const cJSON *old)

@@ -46,8 +46,8 @@ struct operation_part {
 /* NULL: nobody serves it here. */
 const struct operation_part *part_find(struct ke_str subresource);
 
-extern const struct operation_part part_main, part_status, part_finalize, part_scale,
-    part_approval;
+extern const struct operation_part part_main, part_status, part_finalize, part_scale, part_approval,
+    part_binding, part_ephemeral, part_eviction;
 
 /*
  * The object as the part shows it, to be answered: object itself, referenced, where the part has

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What upstream's admission plugins put into a new pod: the default tolerations, the priority, and
- * what comes with the service account (service_account.c). Source: plugin/pkg/admission/
- * {defaulttolerationseconds,priority}. Thread: the operation's.
+ * What upstream's admission plugins put into a new pod: the default tolerations, and what comes
+ * with its service account (service_account.c) and its classes (pod_classes.c). Source:
+ * plugin/pkg/admission/defaulttolerationseconds. Thread: the operation's.
  */
 #include "core/resource/operation.h"
 
@@ -52,19 +52,15 @@ static bool set_tolerations(cJSON *spec)
     return true;
 }
 
-static bool set_priority(cJSON *spec)
-{
-    if (ke_json_get(spec, "priority") == NULL &&
-        !ke_json_set(spec, "priority", cJSON_CreateNumber(0)))
-        return false;
-    return ke_json_get(spec, "preemptionPolicy") != NULL ||
-           ke_json_set_str(spec, "preemptionPolicy", KE_STR("PreemptLowerPriority"));
-}
-
 enum ke_code pod_admit_create(struct operation *op, cJSON *object)
 {
     cJSON *spec = ke_json_need_object(object, "spec");
-    if (spec == NULL || !set_tolerations(spec) || !set_priority(spec))
+    if (spec == NULL)
         return operation_fail_nomem(op);
-    return service_account_admit(op, object, spec);
+    enum ke_code rc = service_account_admit(op, object, spec);
+    if (rc == KE_OK)
+        rc = priority_admit_pod(op, spec);
+    if (rc == KE_OK && !set_tolerations(spec))
+        rc = operation_fail_nomem(op);
+    return rc == KE_OK ? runtime_class_admit(op, spec) : rc;
 }

@@ -18,7 +18,7 @@
 #include "core/registry/registry.h"
 #include "core/watch/hub.h"
 
-struct rbac; /* core/auth/rbac.h */
+struct rbac;           /* core/auth/rbac.h */
 struct resource_store; /* "the resources": one a process */
 
 struct resource_options {
@@ -104,8 +104,18 @@ struct resource_reply {
     size_t n_warnings;
     struct registry_list *list; /* deletecollection: what was deleted or marked */
     uint32_t retry_after_s;     /* 0: none */
+    bool is_told;               /* of KE_BUG: the message is for the client, who has caused it */
 };
 typedef void resource_done_fn(void *ctx, const struct resource_reply *reply);
+
+/* DeleteOptions of a body, normalised, into out, whose texts then borrow from options. */
+void resource_delete_options_apply(const cJSON *options, struct resource_request *out,
+                                   struct model_issues *issues);
+/* The same from one value. */
+void resource_propagation_set(struct ke_str value, struct resource_request *out,
+                              struct model_issues *issues);
+bool resource_dry_run_set(struct ke_str value, struct resource_request *out,
+                          struct model_issues *issues);
 
 /* done runs exactly once: at once on the caller's thread for what needs no commit (errors, dry run,
  * no change), else on the writer's. */

@@ -275,3 +275,63 @@ void containers_validate(const cJSON *spec, const struct model_path *path, bool 
             check_image_blanks(container, &at, issues);
     }
 }
+
+static void check_ephemeral_only(const cJSON *container, const struct model_path *path,
+                                 struct model_issues *issues)
+{
+    static const char *const refused[] = { "ports",        "livenessProbe", "readinessProbe",
+                                           "startupProbe", "lifecycle",     "resizePolicy",
+                                           "restartPolicy" };
+    static const char why[] = "cannot be set for an Ephemeral Container";
+    for (size_t i = 0; i < KE_ARRAY_LEN(refused); i++) {
+        if (!model_is_unset(container, refused[i]))
+            model_report_forbidden(issues, model_path_child(path, refused[i]), why);
+    }
+    if (!model_is_unset(container, "resources"))
+        model_report_forbidden(issues, model_path_child(path, "resources"), why);
+    struct model_path mounts = model_path_child(path, "volumeMounts");
+    size_t i = 0;
+    const cJSON *mount;
+    cJSON_ArrayForEach(mount, ke_json_get(container, "volumeMounts")) {
+        struct model_path at = model_path_index(&mounts, i++);
+        if (!model_is_unset(mount, "subPath"))
+            model_report_forbidden(issues, model_path_child(&at, "subPath"), why);
+        if (!model_is_unset(mount, "subPathExpr"))
+            model_report_forbidden(issues, model_path_child(&at, "subPathExpr"), why);
+    }
+}
+
+static bool has_name(const cJSON *containers, struct ke_str name)
+{
+    const cJSON *container;
+    cJSON_ArrayForEach(container, containers) {
+        if (ke_str_eq(ke_json_str(container, "name"), name))
+            return true;
+    }
+    return false;
+}
+
+void containers_validate_ephemeral(const cJSON *spec, const struct model_path *path,
+                                   struct model_issues *issues)
+{
+    struct model_path list = model_path_child(path, "ephemeralContainers");
+    const cJSON *all = ke_json_get(spec, "ephemeralContainers");
+    const cJSON *containers = ke_json_get(spec, "containers");
+    const cJSON *inits = ke_json_get(spec, "initContainers");
+    if (!model_check_count(issues, list, all))
+        return;
+    size_t i = 0;
+    const cJSON *container;
+    cJSON_ArrayForEach(container, all) {
+        struct model_path at = model_path_index(&list, i++);
+        struct ke_str name = ke_json_str(container, "name");
+        struct ke_str target = ke_json_str(container, "targetContainerName");
+        check_common(spec, container, &at, issues);
+        if (is_name_taken(all, container, containers) || has_name(inits, name))
+            model_report_duplicate(issues, model_path_child(&at, "name"), name);
+        if (target.len > 0 && !has_name(containers, target) && !has_name(inits, target))
+            model_report_not_found(issues, model_path_child(&at, "targetContainerName"), target);
+        check_ephemeral_only(container, &at, issues);
+        check_image_blanks(container, &at, issues);
+    }
+}

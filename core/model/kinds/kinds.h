@@ -20,6 +20,7 @@ extern const struct model_kind model_kind_clusterrolebinding;
 extern const struct model_kind model_kind_certificatesigningrequest;
 extern const struct model_kind model_kind_componentstatus;
 extern const struct model_kind model_kind_configmap;
+extern const struct model_kind model_kind_binding;
 extern const struct model_kind model_kind_controllerrevision;
 extern const struct model_kind model_kind_cronjob;
 extern const struct model_kind model_kind_csidriver;

@@ -94,6 +94,20 @@ static bool prepare_create(cJSON *object)
            model_default_str(status, "qosClass", pod_qos_class(spec));
 }
 
+/* What admission has put into a pod stays where a client does not know of it. */
+static bool prepare_update(cJSON *object, const cJSON *old)
+{
+    static const char *const kept[] = { "priority", "preemptionPolicy" };
+    cJSON *spec = ke_json_need_object(object, "spec");
+    const cJSON *was = ke_json_get(old, "spec");
+    for (size_t i = 0; spec != NULL && i < KE_ARRAY_LEN(kept); i++) {
+        if (ke_json_get(spec, kept[i]) == NULL &&
+            !model_set_copy(spec, kept[i], ke_json_get(was, kept[i])))
+            return false;
+    }
+    return spec != NULL;
+}
+
 /* The class is computed once; old clients drop it. */
 static bool prepare_status(cJSON *object, const cJSON *old)
 {
@@ -183,6 +197,9 @@ const struct model_kind model_kind_pod = {
     },
     .subresources = {
         { .name = "attach", .verbs = VERBS_CONNECT, .speaks = &model_kind_pod_attach_options, .is_connection = true },
+        { .name = "binding", .verbs = MODEL_VERB_CREATE, .speaks = &model_kind_binding },
+        { .name = "ephemeralcontainers", .verbs = VERBS_STATUS },
+        { .name = "eviction", .verbs = MODEL_VERB_CREATE, .speaks = &model_kind_eviction },
         { .name = "exec", .verbs = VERBS_CONNECT, .speaks = &model_kind_pod_exec_options, .is_connection = true },
         { .name = "log", .verbs = MODEL_VERB_GET, .is_connection = true },
         { .name = "portforward", .verbs = VERBS_CONNECT, .speaks = &model_kind_pod_portforward_options, .is_connection = true },
@@ -191,6 +208,7 @@ const struct model_kind model_kind_pod = {
     .fields = fields,
     .set_defaults = set_defaults,
     .prepare_create = prepare_create,
+    .prepare_update = prepare_update,
     .prepare_status = prepare_status,
     .validate = validate,
     .validate_status = validate_status,

@@ -11,4 +11,7 @@ const char *pod_qos_class(const cJSON *spec);
 /* Only images, a shorter deadline, more tolerations and fewer gates may change. */
 void pod_validate_update(const cJSON *spec, const cJSON *old, struct model_issues *issues);
 
+/* Of the ephemeral containers alone: old ones stay as they are. On whole Pods. */
+void pod_validate_ephemeral(const cJSON *pod, const cJSON *old, struct model_issues *issues);
+
 #endif

@@ -5,7 +5,10 @@
  */
 #include "core/base/json.h"
 #include "core/base/limits.h"
+#include "core/model/kinds/kinds.h"
 #include "core/model/kinds/pod.h"
+#include "core/model/kinds/podspec.h"
+#include "core/model/meta.h"
 #include "core/model/path.h"
 #include "core/model/values.h"
 
@@ -172,4 +175,38 @@ void pod_validate_update(const cJSON *spec, const cJSON *old, struct model_issue
         return;
     }
     report_changes(copy, old, issues);
+}
+
+/* What was there is there still, and the same. */
+static void check_kept(const cJSON *list, const cJSON *was, struct model_issues *issues)
+{
+    struct model_path root = model_path_root("spec");
+    struct ke_str name = ke_json_str(was, "name");
+    const cJSON *now = list != NULL ? list->child : NULL;
+    while (now != NULL && !model_same_member(now, was, "name"))
+        now = now->next;
+    if (now != NULL && ke_json_equal(now, was))
+        return;
+    struct ke_str detail =
+        ke_arena_fmt(issues->arena, "existing ephemeral containers \"%.*s\" may not be %s\n",
+                     KE_STR_ARG(name), now == NULL ? "removed" : "changed");
+    model_report_forbidden(issues, model_path_child(&root, "ephemeralContainers"),
+                           detail.ptr != NULL ? detail.ptr : "");
+}
+
+void pod_validate_ephemeral(const cJSON *pod, const cJSON *old, struct model_issues *issues)
+{
+    const cJSON *spec = ke_json_get(pod, "spec");
+    const cJSON *notes = ke_json_path(old, "metadata.annotations");
+    struct model_path root = model_path_root("spec");
+    model_meta_validate(&model_kind_pod, pod, old, issues);
+    containers_validate_ephemeral(spec, &root, issues);
+    if (ke_json_get(notes, "kubernetes.io/config.mirror") != NULL) {
+        model_report_forbidden(issues, model_path_root(""),
+                               "static pods do not support ephemeral containers");
+        return;
+    }
+    const cJSON *was;
+    cJSON_ArrayForEach(was, ke_json_path(old, "spec.ephemeralContainers"))
+        check_kept(ke_json_get(spec, "ephemeralContainers"), was, issues);
 }

@@ -18,6 +18,9 @@ void podspec_validate(const cJSON *spec, const struct model_path *path, bool is_
 /* Each container list of a spec: containers, initContainers. */
 void containers_validate(const cJSON *spec, const struct model_path *path, bool is_pod,
                          struct model_issues *issues);
+/* ephemeralContainers: with no name of another, and nothing that a debugger does not need. */
+void containers_validate_ephemeral(const cJSON *spec, const struct model_path *path,
+                                   struct model_issues *issues);
 void container_validate_env(const cJSON *container, const struct model_path *path,
                             struct model_issues *issues);
 void container_validate_resources(const cJSON *container, const struct model_path *path,

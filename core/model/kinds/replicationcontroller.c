@@ -69,7 +69,7 @@ const struct model_kind model_kind_replicationcontroller = {
     .durability = MODEL_DURABLE,
     .verbs = VERBS_ALL,
     .versions = {
-        { .group = "", .version = "v1", .message = "core.v1.ReplicationController" },
+        { .group = "", .version = "v1", .message = "core.v1.ReplicationController", .orphans_dependents = true },
     },
     .subresources = {
         { .name = "scale", .verbs = VERBS_STATUS, .speaks = &model_kind_scale, .scale = &workload_scale_of_labels },
