@@ -195,6 +195,15 @@ enum ke_code option_parse_switchable_listen(void *field, struct ke_str value, st
     return KE_OK;
 }
 
+enum ke_code option_parse_count(void *field, struct ke_str value, struct ke_err *err)
+{
+    uint64_t number = 0;
+    if (!ke_str_to_u64(value, 100000, &number))
+        return ke_fail(err, KE_INVALID, "must be a number from 0 to 100000");
+    *(unsigned *)field = (unsigned)number;
+    return KE_OK;
+}
+
 enum ke_code option_parse_bool(void *field, struct ke_str value, struct ke_err *err)
 {
     if (!ke_str_eq_c(value, "true") && !ke_str_eq_c(value, "false"))

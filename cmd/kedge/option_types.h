@@ -25,6 +25,7 @@ option_parse_fn option_parse_port_range;        /* struct port_range */
 option_parse_fn option_parse_fixed_listen;      /* struct listen_address */
 option_parse_fn option_parse_switchable_listen; /* the same, or "none" */
 option_parse_fn option_parse_bool;              /* bool */
+option_parse_fn option_parse_count;             /* unsigned, 0 to 100000 */
 option_parse_fn option_parse_proxy_mode;        /* int */
 option_parse_fn option_parse_log_level;         /* int */
 option_parse_fn option_parse_log_format;        /* int */

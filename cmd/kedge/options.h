@@ -48,6 +48,7 @@ struct agent_options {
     char *kubeconfig_out;
     int proxy_mode;                      /* enum proxy_mode */
     struct cidr_list nodeport_addresses; /* n 0: all addresses of the node */
+    unsigned max_requests_inflight, max_mutating_requests_inflight;
     bool manage_forward;
     bool encrypt_secrets;
     struct listen_address dns_listen;  /* family NONE: the cluster DNS address itself */

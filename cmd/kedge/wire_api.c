@@ -144,6 +144,8 @@ enum ke_code wire_start_api(struct wire *wire, struct ke_err *err)
         .listen = &options->api_listen.at,
         .n_listen = 1,
         .monitor = options->metrics_listen.is_off ? NULL : &options->metrics_listen.at,
+        .max_reads = options->max_requests_inflight,
+        .max_writes = options->max_mutating_requests_inflight,
         .git_version = ke_str_c(KEDGE_KUBERNETES_VERSION),
         .n_service_cidrs = options->service_cidr.n,
         .node_port_min = options->node_port_range.min,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reviews of authorization.k8s.io: may somebody do something, and what may I do? Answered by the
- * authoriser that judges requests. On the request's API loop.
- * Source: pkg/registry/authorization.
+ * The reviews of authorization.k8s.io: may somebody do something, and what may I do? Answered by
+ * the authoriser that judges requests. On the request's API loop. Source:
+ * pkg/registry/authorization.
  */
 #include "core/api/computed.h"
 #include "core/api/read.h"
@@ -183,11 +183,10 @@ static bool add_rule(cJSON *list, const struct rbac_rule *rule, bool is_resource
     if (!add_texts(it, "verbs", &rule->verbs)) {
         return false;
     }
-    return is_resource
-               ? add_texts(it, "apiGroups", &rule->groups) &&
-                     add_texts(it, "resources", &rule->resources) &&
-                     add_texts(it, "resourceNames", &rule->names)
-               : add_texts(it, "nonResourceURLs", &rule->urls);
+    return is_resource ? add_texts(it, "apiGroups", &rule->groups) &&
+                             add_texts(it, "resources", &rule->resources) &&
+                             add_texts(it, "resourceNames", &rule->names)
+                       : add_texts(it, "nonResourceURLs", &rule->urls);
 }
 
 static bool add_rules(cJSON *status, const struct rbac_rules *rules)
@@ -217,10 +216,10 @@ static cJSON *make_rules_review(struct api_request *request, struct ke_str ns)
     bool is_ok = answer != NULL &&
                  ke_json_set_str(answer, "kind", KE_STR("SelfSubjectRulesReview")) &&
                  ke_json_set_str(answer, "apiVersion", KE_STR("authorization.k8s.io/v1"));
-    is_ok = is_ok && ke_json_need_object(answer, "metadata") != NULL &&
-            ke_json_set(ke_json_get_mut(answer, "metadata"), "creationTimestamp",
-                        cJSON_CreateNull()) &&
-            ke_json_need_object(answer, "spec") != NULL;
+    is_ok =
+        is_ok && ke_json_need_object(answer, "metadata") != NULL &&
+        ke_json_set(ke_json_get_mut(answer, "metadata"), "creationTimestamp", cJSON_CreateNull()) &&
+        ke_json_need_object(answer, "spec") != NULL;
     if (is_ok && rbac != NULL) {
         is_ok = rbac_rules_of(rbac, request->user, ns, request->arena, &rules, &problems);
     }

@@ -194,6 +194,35 @@ static void dispatch_resource(struct api_request *request)
     }
 }
 
+/* Goes on for as long as the client likes. */
+static bool is_long_running(const struct api_request *request)
+{
+    static const char *const streams[] = { "attach", "exec", "log", "portforward", "proxy" };
+    for (size_t i = 0; i < KE_ARRAY_LEN(streams); i++) {
+        if (ke_str_eq_c(request->target.subresource, streams[i])) {
+            return true;
+        }
+    }
+    return ke_str_eq_c(request->verb, "watch") ||
+           ke_str_has_prefix(request->target.path, KE_STR("/kedge/"));
+}
+
+/* False: answered, there are too many at a time. Whose rights count does not matter, but who sends
+ * it does. */
+static bool enter_flow(struct api_request *request)
+{
+    struct api_server *server = request->server;
+    bool is_read = ke_str_eq_c(request->method, "GET") || ke_str_eq_c(request->method, "HEAD");
+    request->flow_kind = is_read ? API_FLOW_READ : API_FLOW_WRITE;
+    if (is_long_running(request) || api_flow_enter(server->flow, request->flow_kind,
+                                                   request->user->name, &request->flow_user)) {
+        return true;
+    }
+    ke_metric_add(server->dropped[request->flow_kind], 1);
+    api_respond_code(request, KE_LIMIT, "too many requests, please try again later");
+    return false;
+}
+
 void api_dispatch(struct api_request *request)
 {
     struct ke_err err;
@@ -220,13 +249,18 @@ void api_dispatch(struct api_request *request)
         api_respond_error(request, rc, &err);
         return;
     }
+    if (!ke_str_eq_c(request->user->name, "system:anonymous")) {
+        api_conn_prove(request->conn);
+    }
     bool is_resource = request->target.is_resource;
     request->verb =
         is_resource ? resource_verb(request) : path_verb(request->method, request->arena);
-    if (!api_impersonate(request) || !api_authorize(request)) {
+    if (!enter_flow(request) || !api_impersonate(request) || !api_authorize(request)) {
         return;
     }
-    if (is_resource) {
+    if (is_resource && ke_str_eq_c(request->method, "HEAD")) {
+        api_respond_code(request, KE_METHOD, "");
+    } else if (is_resource) {
         dispatch_resource(request);
     } else {
         api_handle_path(request);

@@ -14,13 +14,38 @@
 
 struct check {
     bool is_ok;
-    bool is_fatal; /* fails the whole */
     struct ke_buf *verbose;
+    const struct api_query *query; /* exclude=NAME, each */
+    uint64_t excluded;             /* by the place of the parameter */
+    struct ke_str only;            /* the one check that is asked for; empty: all */
+    bool is_found, is_only_ok;     /* of only */
 };
 
+static bool is_excluded(struct check *check, const char *name)
+{
+    bool is_named = false;
+    for (size_t i = 0; i < check->query->n_params; i++) {
+        const struct api_param *param = &check->query->params[i];
+        if (ke_str_eq_c(param->key, "exclude") && ke_str_eq_c(param->value, name)) {
+            check->excluded |= UINT64_C(1) << (i % 64);
+            is_named = true;
+        }
+    }
+    return is_named;
+}
+
+/* is_fatal: fails the whole. */
 static void add_check(struct check *check, const char *name, bool is_ok, bool is_fatal,
                       struct ke_str why)
 {
+    if (ke_str_eq_c(check->only, name)) {
+        check->is_found = true;
+        check->is_only_ok = is_ok || !is_fatal;
+    }
+    if (is_excluded(check, name)) {
+        ke_buf_addf(check->verbose, "[+]%s excluded: ok\n", name);
+        return;
+    }
     ke_buf_addf(check->verbose, "[%s]%s ", is_ok ? "+" : "-", name);
     if (is_ok) {
         ke_buf_add_c(check->verbose, "ok\n");
@@ -28,6 +53,23 @@ static void add_check(struct check *check, const char *name, bool is_ok, bool is
     }
     ke_buf_addf(check->verbose, "%s: %.*s\n", is_fatal ? "failed" : "degraded", KE_STR_ARG(why));
     check->is_ok = check->is_ok && !is_fatal;
+}
+
+/* As upstream: what was to be left out and is not there is told. */
+static void add_unknown_excludes(struct check *check)
+{
+    const char *before = "warn: some health checks cannot be excluded: no matches for ";
+    bool has_any = false;
+    for (size_t i = 0; i < check->query->n_params; i++) {
+        const struct api_param *param = &check->query->params[i];
+        bool is_matched = (check->excluded & UINT64_C(1) << (i % 64)) != 0;
+        if (ke_str_eq_c(param->key, "exclude") && param->value.len > 0 && !is_matched) {
+            ke_buf_addf(check->verbose, "%s\"%.*s\"", before, KE_STR_ARG(param->value));
+            before = ",";
+            has_any = true;
+        }
+    }
+    ke_buf_add_c(check->verbose, has_any ? "\n" : "");
 }
 
 static struct registry *registry_of(struct api_server *server)
@@ -60,15 +102,39 @@ static void add_readiness(struct check *check, struct api_server *server)
     }
 }
 
+/* /readyz/NAME: one check alone. */
+static void respond_only(struct api_request *request, const struct check *check)
+{
+    if (!check->is_found) {
+        api_respond_str(request, 404, TEXT, KE_STR("404 page not found\n"));
+    } else if (check->is_only_ok) {
+        api_respond_str(request, 200, TEXT, KE_STR("ok"));
+    } else {
+        struct ke_buf why = KE_BUF_INIT(TEXT_BYTES);
+        ke_buf_addf(&why, "internal server error: %.*s failed\n", KE_STR_ARG(check->only));
+        api_respond(request, 500, TEXT, &why);
+    }
+}
+
 void api_handle_health(struct api_request *request)
 {
     struct ke_buf verbose = KE_BUF_INIT(TEXT_BYTES);
-    struct check check = { .is_ok = true, .verbose = &verbose };
-    struct ke_str name = ke_str_sub(request->target.path, 1, request->target.path.len - 1);
+    struct ke_str rest = ke_str_sub(request->target.path, 1, request->target.path.len - 1);
+    struct ke_str name = { NULL, 0 };
+    (void)ke_str_split(&rest, '/', &name);
+    struct check check = {
+        .is_ok = true, .verbose = &verbose, .query = &request->query, .only = rest
+    };
     add_check(&check, "ping", true, true, KE_STR(""));
     if (ke_str_eq_c(name, "readyz")) {
         add_readiness(&check, request->server);
     }
+    if (rest.len > 0) {
+        ke_buf_free(&verbose);
+        respond_only(request, &check);
+        return;
+    }
+    add_unknown_excludes(&check);
     ke_buf_addf(&verbose, "%.*s check %s\n", KE_STR_ARG(name), check.is_ok ? "passed" : "failed");
     if (check.is_ok && api_query_get(&request->query, "verbose").ptr == NULL) {
         ke_buf_free(&verbose);

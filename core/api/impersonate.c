@@ -11,7 +11,7 @@
 
 #define SERVICE_ACCOUNT     "system:serviceaccount:"
 #define IMPERSONATED_GROUPS (AUTH_MAX_GROUPS - 3) /* the rest is for those everybody has */
-#define EXTRA           "Impersonate-Extra-"
+#define EXTRA               "Impersonate-Extra-"
 
 struct asked {
     struct ke_arena *arena;
@@ -162,8 +162,8 @@ static bool add_own_groups(struct api_request *request, struct auth_user *user)
     if (!auth_user_is_in(user, "system:authenticated") &&
         !auth_user_is_in(user, "system:unauthenticated")) {
         bool is_anonymous = ke_str_eq_c(user->name, "system:anonymous");
-        add_group(user, is_anonymous ? KE_STR("system:unauthenticated")
-                                     : KE_STR("system:authenticated"));
+        add_group(user,
+                  is_anonymous ? KE_STR("system:unauthenticated") : KE_STR("system:authenticated"));
     }
     return true;
 }

@@ -296,14 +296,17 @@ static void respond_openapi_v2(struct api_request *request)
 static void respond_metrics(struct api_request *request)
 {
     struct ke_buf body = KE_BUF_INIT(LIMIT_FILE_BYTES);
-    ke_metrics_print(&body);
+    api_metrics_print(request->server, &body);
     api_respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
 }
 
 static bool is_health(struct ke_str path)
 {
-    return ke_str_eq_c(path, "/healthz") || ke_str_eq_c(path, "/livez") ||
-           ke_str_eq_c(path, "/readyz");
+    struct ke_str rest = ke_str_sub(path, 1, path.len);
+    struct ke_str first = { NULL, 0 };
+    (void)ke_str_split(&rest, '/', &first);
+    return ke_str_eq_c(first, "healthz") || ke_str_eq_c(first, "livez") ||
+           ke_str_eq_c(first, "readyz");
 }
 
 static void dispatch_docs(struct api_request *request, struct ke_str path)
@@ -357,7 +360,8 @@ void api_handle_path(struct api_request *request)
         path.len--;
     }
     bool is_rekey = ke_str_eq_c(path, "/kedge/v1/registry/rekey");
-    if (!ke_str_eq_c(request->method, "GET") && !is_rekey) {
+    bool is_read = ke_str_eq_c(request->method, "GET") || ke_str_eq_c(request->method, "HEAD");
+    if (!is_read && !is_rekey) {
         api_respond_code(request, KE_METHOD, "");
     } else if (ke_str_eq_c(path, "/")) {
         respond_paths(request);

@@ -32,6 +32,9 @@ void api_request_free(struct api_request *request)
     }
     request->conn->request = NULL;
     api_docs_unref(request->docs);
+    if (request->flow_user != NULL) {
+        api_flow_leave(request->server->flow, request->flow_kind, request->flow_user);
+    }
     ke_buf_free(&request->body);
     ke_arena_free(request->arena);
     free(request);
@@ -99,6 +102,14 @@ static enum MHD_Result begin_body(struct api_request *request, const char *metho
         return MHD_NO;
     }
     struct ke_str length = api_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (length.ptr != NULL &&
+        api_request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING).ptr != NULL) {
+        /* One of the two is a lie: what follows may be meant as another's request (RFC 9112 6.1). */
+        request->phase = API_PHASE_WORK;
+        request->is_last = true;
+        api_respond_code(request, KE_MALFORMED, "both Content-Length and Transfer-Encoding");
+        return request->is_queued ? MHD_YES : MHD_NO;
+    }
     if (length.len > 0 && ke_str_to_u64(length, UINT64_MAX, &body_len) &&
         body_len > LIMIT_REQUEST_BODY_BYTES) {
         /* Most clients look for an answer behind their body only: a little more is thrown away. */
@@ -121,6 +132,33 @@ static enum MHD_Result take_body(struct api_request *request, const char *upload
     }
     *len = 0;
     return request->body.failed == KE_NOMEM ? MHD_NO : MHD_YES;
+}
+
+struct api_series_key api_request_series(const struct api_request *request, unsigned code)
+{
+    const struct api_target *target = &request->target;
+    const char *scope = "";
+    if (request->kind != NULL) {
+        scope = target->name.len > 0 ? "resource" : target->ns.len > 0 ? "namespace" : "cluster";
+    }
+    return (struct api_series_key){
+        .kind = request->kind,
+        .version = request->version,
+        .sub = request->subresource,
+        .verb =
+            api_metrics_verb(request->kind != NULL ? request->verb : KE_STR(""), request->method),
+        .scope = scope,
+        .is_dry_run = api_query_get(&request->query, "dryRun").len > 0,
+        .code = code,
+    };
+}
+
+static void count_request(const struct api_request *request)
+{
+    struct api_series_key key = api_request_series(request, request->http);
+    if (request->http != 0) {
+        api_metrics_count(request->server->metrics, &key, ke_now_ns() - request->started_ns);
+    }
 }
 
 /* libmicrohttpd sets the number of parameters. NOLINTNEXTLINE(readability-function-size) */
@@ -156,24 +194,11 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
     bool is_waiting = atomic_load(&request->wait) != API_WAIT_NONE;
     bool is_good = request->is_queued || is_waiting;
     if (request->is_over) {
-        ke_metric_add(request->server->requests_read, 1);
+        count_request(request);
         api_request_free(request);
         *req_cls = NULL;
     }
     return is_good ? MHD_YES : MHD_NO;
-}
-
-static void count_request(const struct api_request *request)
-{
-    struct api_server *server = request->server;
-    int64_t took_ns = ke_now_ns() - request->started_ns;
-    if (ke_str_eq_c(request->method, "GET")) {
-        ke_metric_add(server->requests_read, 1);
-        ke_metric_observe_ns(server->latency_read, took_ns);
-    } else {
-        ke_metric_add(server->requests_write, 1);
-        ke_metric_observe_ns(server->latency_write, took_ns);
-    }
 }
 
 void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,

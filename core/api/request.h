@@ -5,6 +5,8 @@
  * One HTTP request, from its first line to its answer. Lives on one API loop; a request that waits
  * (for a commit, for a trace) is suspended there and resumed by whoever finishes its work.
  */
+#include "core/api/flow.h"
+#include "core/api/metrics.h"
 #include "core/api/negotiate.h"
 #include "core/api/shard.h"
 #include "core/api/status.h"
@@ -52,6 +54,10 @@ struct api_request {
     const struct ke_str *warnings;
     size_t n_warnings;
 
+    unsigned http;                   /* the status answered; 0: none yet */
+    struct api_flow_user *flow_user; /* counted among the requests under way; NULL: not */
+    enum api_flow_kind flow_kind;
+    bool is_last;             /* of its connection, which is closed behind the answer */
     bool has_cache_control;   /* the answer says itself how long it lasts */
     bool has_waited;          /* for a revision: not a second time */
     _Atomic int wait;         /* enum api_wait */
@@ -70,6 +76,9 @@ struct ke_str api_request_header(const struct api_request *request, const char *
 void api_request_start_wait(struct api_request *request, api_request_fn *on_done);
 void api_request_settle(struct api_request *request);
 void api_request_finish(struct api_request *request); /* any thread; request is gone after it */
+
+/* What its metrics go by. code 0: as something that goes on. */
+struct api_series_key api_request_series(const struct api_request *request, unsigned code);
 
 /* The documents of what is served; the same for the whole request. */
 struct api_docs *api_request_docs(struct api_request *request);

@@ -52,6 +52,10 @@ void api_respond_with(struct api_request *request, unsigned http, const char *ty
         for (size_t i = 0; i < request->n_warnings; i++) {
             add_warning(response, request->warnings[i]);
         }
+        if (request->is_last) {
+            (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+        }
+        request->http = http;
         request->is_queued = MHD_queue_response(request->mhd, http, response) == MHD_YES;
     }
     MHD_destroy_response(response);

@@ -8,6 +8,7 @@
 
 #include "core/api/acceptor.h"
 #include "core/api/server_impl.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
 
@@ -71,23 +72,24 @@ static unsigned fd_budget(void)
     return n > reserved + RESERVED_FDS ? (unsigned)(n - reserved) : RESERVED_FDS;
 }
 
-static void make_metrics(struct api_server *server)
+static enum ke_code make_metrics(struct api_server *server, struct ke_err *err)
 {
-    server->requests_read = ke_metric_counter("apiserver_request_total", "verb=\"GET\"",
-                                              "Requests answered, by method.");
-    server->requests_write = ke_metric_counter("apiserver_request_total", "verb=\"WRITE\"",
-                                               "Requests answered, by method.");
+    static const char dropped[] = "Requests refused because too many were under way.";
+    server->started_s = ke_wall_s();
     server->requests_failed = ke_metric_counter("kedge_api_server_errors_total", "",
                                                 "Requests answered with a status of 500 or above.");
     server->watchers = ke_metric_counter("kedge_api_watches_total", "", "Watches begun.");
     server->connections =
         ke_metric_gauge("kedge_api_descriptors", "", "Descriptors that API clients hold.");
-    server->latency_read =
-        ke_metric_histogram("apiserver_request_duration_seconds", "verb=\"GET\"",
-                            "From the first line of a request to the end of its answer.");
-    server->latency_write =
-        ke_metric_histogram("apiserver_request_duration_seconds", "verb=\"WRITE\"",
-                            "From the first line of a request to the end of its answer.");
+    server->dropped[API_FLOW_READ] =
+        ke_metric_counter("apiserver_dropped_requests_total", "request_kind=\"readOnly\"", dropped);
+    server->dropped[API_FLOW_WRITE] =
+        ke_metric_counter("apiserver_dropped_requests_total", "request_kind=\"mutating\"", dropped);
+    enum ke_code rc = api_metrics_new(&server->metrics, err);
+    if (rc != KE_OK) {
+        return rc;
+    }
+    return api_flow_new(server->options.max_reads, server->options.max_writes, &server->flow, err);
 }
 
 static enum ke_code init_docs(struct api_server *server, struct ke_err *err)
@@ -138,7 +140,10 @@ static enum ke_code server_init(struct api_server *server, const struct api_opti
     if (rc != KE_OK) {
         return rc;
     }
-    make_metrics(server);
+    rc = make_metrics(server, err);
+    if (rc != KE_OK) {
+        return rc;
+    }
     server->fd_budget = fd_budget();
     unsigned n = options->n_loops > 0 ? options->n_loops : DEFAULT_LOOPS;
     n = n < API_MAX_LOOPS ? n : API_MAX_LOOPS;
@@ -228,6 +233,8 @@ void api_server_free(struct api_server *server)
     free(server->shards);
     api_acceptor_free(server->acceptor);
     api_docs_unref(server->docs);
+    api_flow_free(server->flow);
+    api_metrics_free(server->metrics);
     pthread_mutex_destroy(&server->docs_lock);
     ke_arena_free(server->arena);
     pthread_mutex_destroy(&server->jobs_lock);

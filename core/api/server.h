@@ -72,7 +72,7 @@ struct api_options {
     struct auth_bearer *bearer; /* tokens; NULL: none is good, and none is issued */
     struct ke_str external_url; /* "https://192.0.2.1:6443", where others find the keys of tokens;
                                    empty: their issuer */
-    struct rbac *rbac; /* of SelfSubjectRulesReview; NULL: nobody has any. Borrowed */
+    struct rbac *rbac;          /* of SelfSubjectRulesReview; NULL: nobody has any. Borrowed */
 
     const char *unix_path;   /* NULL: none. Mode 0600; root (and our own user) is system:masters */
     struct tls_context *tls; /* of `listen`; ask for client certificates, ALPN http/1.1 */
@@ -82,6 +82,9 @@ struct api_options {
      * port that is taken degrades the part "metrics" and is tried again. */
     const struct ke_endpoint *monitor;
     unsigned n_loops; /* 0: two */
+    /* Requests under way at a time, watches and streams apart, above which 429 is answered; 0: no
+     * limit. */
+    unsigned max_reads, max_writes;
     /* Of /version: "v1.33.0+kedge.0.1.0"; git_commit and build_date may be empty. */
     struct ke_str git_version, git_commit, build_date;
 

@@ -44,9 +44,11 @@ struct api_server {
     atomic_bool is_stopping;   /* refuses new work */
     pthread_mutex_t jobs_lock; /* guards the choice of a slot in jobs */
     struct api_job jobs[API_MAX_JOBS];
-    struct ke_metric *requests_read, *requests_write, *requests_failed;
-    struct ke_metric *watchers, *connections;
-    struct ke_metric *latency_read, *latency_write;
+    struct api_flow *flow;
+    struct api_metrics *metrics;
+    struct ke_metric *requests_failed, *watchers, *connections;
+    struct ke_metric *dropped[API_FLOW_KINDS]; /* requests refused: too many at a time */
+    int64_t started_s;
 };
 
 /* Takes n descriptors of the budget when n_left are free after it; false: full. */

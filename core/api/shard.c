@@ -42,9 +42,50 @@ static struct api_conn *conn_of_address(const struct sockaddr *address)
     return (struct api_conn *)bits; /* NOLINT(performance-no-int-to-ptr): it was one */
 }
 
+/* ---- strangers ---------------------------------------------------------------------------------
+ */
+
+/* Anonymous clients get a quarter of the descriptors: they may not keep those out who can say who
+ * they are. Which of them that will be shows with the first token. */
+#define STRANGERS_SHARE 4
+#define STRANGER_FDS    3
+
+void api_conn_prove(struct api_conn *conn)
+{
+    if (!ke_list_is_empty(&conn->stranger_link)) {
+        ke_list_remove(&conn->stranger_link);
+        conn->shard->n_strangers--;
+    }
+}
+
+static void add_stranger(struct api_conn *conn)
+{
+    struct api_shard *shard = conn->shard;
+    const struct api_server *server = shard->server;
+    unsigned max = server->fd_budget / STRANGERS_SHARE / STRANGER_FDS / server->n_shards + 1;
+    if (shard->n_strangers >= max && !ke_list_is_empty(&shard->strangers)) {
+        struct api_conn *oldest =
+            KE_CONTAINER_OF(shard->strangers.next, struct api_conn, stranger_link);
+        api_conn_prove(oldest);
+        (void)shutdown(oldest->fd, SHUT_RDWR);
+    }
+    ke_list_append(&shard->strangers, &conn->stranger_link);
+    shard->n_strangers++;
+}
+
+/* It says something: others have been idle for longer. */
+static void move_stranger(struct api_conn *conn)
+{
+    if (!ke_list_is_empty(&conn->stranger_link)) {
+        ke_list_remove(&conn->stranger_link);
+        ke_list_append(&conn->shard->strangers, &conn->stranger_link);
+    }
+}
+
 static void conn_free(struct api_conn *conn)
 {
     api_server_give_fds(conn->shard->server, conn->n_fds);
+    api_conn_prove(conn);
     ke_list_remove(&conn->link);
     api_wire_forsake(conn->wire);
     /* libmicrohttpd does not tell of the end of a request whose first line it could not parse. */
@@ -185,6 +226,7 @@ static void newcomer_add(void *ctx)
     *conn = (struct api_conn){
         .shard = shard, .identity = newcomer->identity, .n_fds = 1, /* the bridge has the others */
     };
+    ke_list_init(&conn->stranger_link);
     api_conn_begin_request(conn);
     conn->fd = is_tls ? api_bridge_open(shard, newcomer->fd, newcomer->session) : newcomer->fd;
     ke_list_append(&shard->conns, &conn->link);
@@ -192,6 +234,9 @@ static void newcomer_add(void *ctx)
     if (conn->fd < 0) {
         conn_free(conn);
         return;
+    }
+    if (conn->identity == NULL) {
+        add_stranger(conn);
     }
     struct sockaddr_in6 address = fake_address(conn);
     /* Refused connections are closed by libmicrohttpd; on_connection has freed a started one. */
@@ -235,6 +280,7 @@ void api_shard_arm_sweep(struct api_shard *shard)
 void api_conn_begin_request(struct api_conn *conn)
 {
     conn->deadline_ns = ke_now_ns() + API_SLOW_REQUEST_MS * KE_MS;
+    move_stranger(conn);
     api_shard_arm_sweep(conn->shard);
 }
 
@@ -344,6 +390,7 @@ enum ke_code api_shard_init(struct api_shard *shard, struct api_server *server, 
     shard->wake_fd = -1;
     shard->watch_next_ns = INT64_MAX;
     ke_list_init(&shard->conns);
+    ke_list_init(&shard->strangers);
     ke_list_init(&shard->bridges);
     ke_list_init(&shard->watches);
     ke_list_init(&shard->wires);

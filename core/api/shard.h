@@ -33,6 +33,7 @@ struct api_wire;
 
 struct api_conn {
     struct ke_list link;
+    struct ke_list stranger_link; /* among the strangers, while nobody knows who it is */
     struct api_shard *shard;
     struct api_identity *identity; /* NULL: anonymous */
     int fd;                        /* the one libmicrohttpd has */
@@ -65,6 +66,8 @@ struct api_shard {
     struct ke_loop_fd *wake_watch;
     struct ke_loop_timer *sweep; /* slow requests */
     struct ke_list conns;
+    struct ke_list strangers; /* connections without a known user, the longest idle first */
+    unsigned n_strangers;
     struct ke_list bridges;
     struct ke_list watches;
     struct ke_list wires; /* upgraded connections */
@@ -99,6 +102,9 @@ void api_shard_forget(struct api_shard *shard, struct api_waiter *waiter);
 /* Between these a client has API_SLOW_REQUEST_MS to get its request across. On the loop. */
 void api_conn_begin_request(struct api_conn *conn);
 void api_conn_end_request(struct api_conn *conn);
+
+/* Its user is known: it is not closed in favour of others any more. On the loop. */
+void api_conn_prove(struct api_conn *conn);
 
 /* Looks at all clients once a second while one of them has a deadline. On the loop. */
 void api_shard_arm_sweep(struct api_shard *shard);

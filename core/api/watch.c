@@ -32,6 +32,7 @@ struct api_watch {
     struct ke_loop_fd *hangup;
     struct api_waiter waiter;
     struct model_selector *labels, *fields;
+    struct ke_metric *running; /* the gauge that counts it */
     struct api_encoder encoder;
     struct registry_list initial; /* objects that come as ADDED first */
     size_t next_initial;
@@ -343,6 +344,7 @@ void api_watches_end(struct api_shard *shard)
 static void watch_free(void *cls)
 {
     struct api_watch *watch = cls;
+    ke_metric_add(watch->running, (uint64_t)-1);
     watch_stream_close(watch->stream);
     api_shard_forget(watch->shard, &watch->waiter);
     ke_loop_fd_del(watch->hangup);
@@ -388,6 +390,9 @@ static void answer_watch(struct api_request *request, struct api_watch *watch)
         return;
     }
     ke_metric_add(request->server->watchers, 1);
+    struct api_series_key key = api_request_series(request, 0);
+    watch->running = api_metrics_running(request->server->metrics, &key);
+    ke_metric_add(watch->running, 1);
     api_respond_with(request, 200, "application/json", response);
     request->is_over = true;
 }

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -269,6 +270,111 @@ static void clients_that_only_connect_keep_nobody_out(void **state)
     await_descriptors(f, 1);
 }
 
+/* Half a handshake would be another thing: these are through it, without a certificate. */
+static struct tls_session *shake_hands(struct tls_context *tls, int fd)
+{
+    struct ke_err err;
+    enum tls_want want = TLS_WANT_READ;
+    struct tls_session *session = tls_session_new(tls, fd, KE_STR(""));
+    assert_non_null(session);
+    enum ke_code rc;
+    while ((rc = tls_handshake(session, &want, &err)) == KE_AGAIN) {
+        short events = want == TLS_WANT_READ ? POLLIN : POLLOUT;
+        struct pollfd wait = { .fd = fd, .events = events };
+        assert_int_equal(poll(&wait, 1, DEADLINE_MS), 1);
+    }
+    assert_int_equal(rc, KE_OK);
+    return session;
+}
+
+/* With few descriptors, so that there is no need of thousands. */
+static int set_up_small(void **state)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur < 2000) {
+        skip();
+    }
+    struct rlimit few = { .rlim_cur = 700, .rlim_max = files.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int rc = set_up(state);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    return rc;
+}
+
+static void clients_that_say_nothing_keep_nobody_out(void **state)
+{
+    enum { N_SILENT = 300 }; /* three descriptors each: more than there are */
+    struct fixture *f = *state;
+    static int fds[N_SILENT];
+    static struct tls_session *sessions[N_SILENT];
+    struct ke_err err;
+    struct tls_context *tls = NULL;
+    struct tls_client_options options = { .cert = NULL };
+    assert_true(api_server_connection_limit(f->server) < 3 * N_SILENT);
+    assert_int_equal(tls_client_new(&options, &tls, &err), KE_OK);
+    for (int i = 0; i < N_SILENT; i++) {
+        fds[i] = connect_tcp(f);
+        sessions[i] = shake_hands(tls, fds[i]);
+    }
+    unsigned status = 0;
+    struct http_client_target target = {
+        .host = KE_STR("127.0.0.1"), .port = f->address.port, .tls = tls, .timeout_ms = DEADLINE_MS
+    };
+    struct http_client_request request = { .method = KE_STR("GET"), .path = KE_STR("/version") };
+    ke_buf_clear(&f->body);
+    enum ke_code rc = http_client_call(&target, &request, &status, &f->body, &err);
+    for (int i = 0; i < N_SILENT; i++) {
+        tls_session_free(sessions[i]);
+        close(fds[i]);
+    }
+    tls_context_unref(tls);
+    assert_int_equal(rc, KE_OK);
+    assert_int_equal(status, 200);
+    await_descriptors(f, 1);
+}
+
+/* Two lengths: one of them is a lie, and what follows may be somebody else's request. */
+static void two_lengths_end_the_connection(void **state)
+{
+    static const char ask[] = "POST " CONFIGMAPS " HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+                              "GET /version HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct fixture *f = *state;
+    char text[8192] = "";
+    size_t len = 0;
+    int fd = connect_unix(f);
+    send_text(fd, ask, sizeof(ask) - 1);
+    for (;;) {
+        struct pollfd wait = { .fd = fd, .events = POLLIN };
+        assert_int_equal(poll(&wait, 1, DEADLINE_MS), 1);
+        ssize_t n = recv(fd, text + len, sizeof(text) - 1 - len, 0);
+        if (n <= 0) {
+            break;
+        }
+        len += (size_t)n;
+    }
+    close(fd);
+    assert_non_null(strstr(text, "HTTP/1.1 400"));
+    assert_null(strstr(text, "gitVersion"));
+}
+
+static void a_head_too_large_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    ke_auto_buf head = KE_BUF_INIT(65536);
+    char text[4096] = "";
+    ke_buf_add_c(&head, "GET /version HTTP/1.1\r\nHost: x\r\nX-Long: ");
+    for (int i = 0; i < 20000; i++) {
+        ke_buf_add_char(&head, 'x');
+    }
+    ke_buf_add_c(&head, "\r\n\r\n");
+    int fd = connect_unix(f);
+    send_text(fd, head.ptr, head.len);
+    assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+    close(fd);
+    assert_non_null(strstr(text, "HTTP/1.1 431"));
+}
+
 static void a_watch_that_nobody_reads_does_not_delay_the_stop(void **state)
 {
     static const char ask[] = "GET " CONFIGMAPS "?watch=true HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -315,6 +421,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_query_of_many_parameters_leaves_nothing_behind),
         CASE(clients_that_only_connect_keep_nobody_out),
+        cmocka_unit_test_setup_teardown(clients_that_say_nothing_keep_nobody_out, set_up_small,
+                                        tear_down),
+        CASE(two_lengths_end_the_connection),
+        CASE(a_head_too_large_is_refused),
         CASE(a_body_too_large_is_refused_behind_its_end),
         CASE(a_watch_that_nobody_reads_does_not_delay_the_stop),
     };

@@ -33,8 +33,7 @@ static void discovery_and_version_are_served(void **state)
     test_api_assert_has(f,
                         "\"apis/apps/v1\":{\"serverRelativeURL\":\"/openapi/v3/apis/apps/v1?hash=");
     assert_int_equal(test_api_get(f, "/openapi/v3/apis/apps/v1"), 200);
-    test_api_assert_has(f,
-                        "\"/apis/apps/v1/namespaces/{namespace}/deployments/{name}\":{\"get\"");
+    test_api_assert_has(f, "\"/apis/apps/v1/namespaces/{namespace}/deployments/{name}\":{\"get\"");
     test_api_assert_has(
         f, "\"x-kubernetes-group-version-kind\":{\"group\":\"apps\",\"version\":\"v1\","
            "\"kind\":\"Deployment\"}");
@@ -104,6 +103,19 @@ static void health_names_what_is_wrong(void **state)
     assert_int_equal(test_api_get(f, "/readyz?verbose"), 200);
     test_api_assert_has(f, "[-]dns degraded: port 53 is taken by dnsmasq\n");
     test_api_assert_has(f, "readyz check passed\n");
+    assert_int_equal(test_api_get(f, "/readyz?verbose&exclude=registry&exclude=nope"), 200);
+    test_api_assert_has(f, "[+]ping ok\n[+]registry excluded: ok\n");
+    test_api_assert_has(
+        f, "warn: some health checks cannot be excluded: no matches for \"nope\"\nreadyz check");
+    assert_int_equal(test_api_get(f, "/livez/ping"), 200);
+    assert_string_equal(f->body.ptr, "ok");
+    assert_int_equal(test_api_get(f, "/readyz/registry"), 200);
+    assert_int_equal(test_api_get(f, "/livez/registry"), 404);
+    assert_int_equal(test_api_get(f, "/healthz/nope"), 404);
+    assert_int_equal(test_api_get(f, "/version/"), 200);
+    assert_int_equal(test_api_get(f, "/apis/"), 200);
+    assert_int_equal(test_api_call(f, "HEAD", "/healthz", "*/*", NULL), 200);
+    assert_int_equal(test_api_call(f, "HEAD", CONFIGMAPS, "*/*", NULL), 405);
     f->is_not_ready = true;
     assert_int_equal(test_api_get(f, "/readyz"), 500);
     test_api_assert_has(f, "[-]ready failed: the table was not synced\n");
@@ -118,7 +130,29 @@ static void metrics_count_requests(void **state)
     struct test_api *f = *state;
     assert_int_equal(test_api_get(f, "/version"), 200);
     assert_int_equal(test_api_get(f, "/metrics"), 200);
-    test_api_assert_has(f, "apiserver_request_total{verb=\"GET\"}");
+    test_api_assert_has(
+        f, "apiserver_request_total{code=\"200\",component=\"apiserver\",dry_run=\"\",group=\"\","
+           "resource=\"\",scope=\"\",subresource=\"\",verb=\"GET\",version=\"\"} ");
+    test_api_make_configmap(f, "a", "1");
+    assert_int_equal(test_api_get(f, CONFIGMAPS), 200);
+    assert_int_equal(test_api_get(f, CONFIGMAPS "/nope"), 404);
+    assert_int_equal(test_api_get(f, "/metrics"), 200);
+    test_api_assert_has(
+        f, "apiserver_request_total{code=\"201\",component=\"apiserver\",dry_run=\"\",group=\"\","
+           "resource=\"configmaps\",scope=\"namespace\",subresource=\"\",verb=\"POST\",version="
+           "\"v1\"} 1\n");
+    test_api_assert_has(
+        f, "apiserver_request_total{code=\"404\",component=\"apiserver\",dry_run=\"\",group=\"\","
+           "resource=\"configmaps\",scope=\"resource\",subresource=\"\",verb=\"GET\",version="
+           "\"v1\"} 1\n");
+    test_api_assert_has(
+        f, "apiserver_request_duration_seconds_count{component=\"apiserver\",dry_run=\"\",group="
+           "\"\",resource=\"configmaps\",scope=\"namespace\",subresource=\"\",verb=\"LIST\","
+           "version=\"v1\"} 1\n");
+    test_api_assert_has(f, "apiserver_storage_objects{resource=\"configmaps\"} 1\n");
+    test_api_assert_has(f, "apiserver_current_inflight_requests{request_kind=\"readOnly\"} 1\n");
+    test_api_assert_has(f, "process_resident_memory_bytes ");
+    test_api_assert_has(f, "kubernetes_build_info{");
 }
 
 /* ---- objects -----------------------------------------------------------------------------------
