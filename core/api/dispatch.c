@@ -258,7 +258,8 @@ void api_dispatch(struct api_request *request)
     if (!enter_flow(request) || !api_impersonate(request) || !api_authorize(request)) {
         return;
     }
-    if (is_resource && ke_str_eq_c(request->method, "HEAD")) {
+    bool is_proxied = ke_str_eq_c(request->target.subresource, "proxy");
+    if (is_resource && !is_proxied && ke_str_eq_c(request->method, "HEAD")) {
         api_respond_code(request, KE_METHOD, "");
     } else if (is_resource) {
         dispatch_resource(request);
