@@ -9,6 +9,8 @@
 #include "core/base/limits.h"
 #include "core/net/http/client.h"
 
+#define SEND_TIMEOUT_MS 30000
+
 static const struct command_option *find_option(const struct command_option *options,
                                                 size_t n_options, struct ke_str name)
 {
@@ -101,7 +103,13 @@ static enum ke_code fail_status(unsigned status, struct ke_str body, struct ke_e
     struct ke_str message = ke_str_trim(body);
     if (ke_json_parse(body, &json, &ignored) == KE_OK && ke_json_str(json, "message").len > 0)
         message = ke_json_str(json, "message");
-    enum ke_code code = status == 404 ? KE_NOT_FOUND : status == 400 ? KE_INVALID : KE_IO;
+    enum ke_code code = KE_IO;
+    if (status == 404)
+        code = KE_NOT_FOUND;
+    else if (status == 400)
+        code = KE_INVALID;
+    else if (status == 409)
+        code = KE_EXISTS;
     return ke_fail(err, code, "%.*s", KE_STR_ARG(message));
 }
 
@@ -113,42 +121,45 @@ static enum ke_code explain_no_agent(const char *run_dir, enum ke_code rc, struc
     return rc;
 }
 
-struct call {
-    const char *run_dir;
-    struct ke_str method, path;
-    int timeout_ms;
-};
-
-static enum ke_code call_agent(const struct call *call, struct ke_buf *out, struct ke_err *err)
+static enum ke_code call(const char *run_dir, const struct http_client_request *request,
+                         int timeout_ms, struct ke_buf *out, struct ke_err *err)
 {
     ke_auto_buf unix_path = KE_BUF_INIT(4096);
-    socket_path(call->run_dir, &unix_path);
+    socket_path(run_dir, &unix_path);
     enum ke_code rc = ke_buf_check(&unix_path, "socket path", err);
     if (rc != KE_OK)
         return rc;
     struct http_client_target target = { .unix_path = unix_path.ptr,
                                          .host = KE_STR("kedge"),
-                                         .timeout_ms = call->timeout_ms };
-    struct http_client_request request = { .method = call->method, .path = call->path };
+                                         .timeout_ms = timeout_ms };
     unsigned status = 0;
-    rc = http_client_call(&target, &request, &status, out, err);
+    rc = http_client_call(&target, request, &status, out, err);
     if (rc != KE_OK)
-        return explain_no_agent(call->run_dir, rc, err);
-    return status == 200 ? KE_OK : fail_status(status, ke_buf_str(out), err);
+        return explain_no_agent(run_dir, rc, err);
+    return status == 200 || status == 201 ? KE_OK : fail_status(status, ke_buf_str(out), err);
 }
 
 enum ke_code command_get(const char *run_dir, struct ke_str path, int timeout_ms,
                          struct ke_buf *out, struct ke_err *err)
 {
-    struct call call = { run_dir, KE_STR("GET"), path, timeout_ms };
-    return call_agent(&call, out, err);
+    struct http_client_request request = { .method = KE_STR("GET"), .path = path };
+    return call(run_dir, &request, timeout_ms, out, err);
 }
 
 enum ke_code command_post(const char *run_dir, struct ke_str path, int timeout_ms,
                           struct ke_buf *out, struct ke_err *err)
 {
-    struct call call = { run_dir, KE_STR("POST"), path, timeout_ms };
-    return call_agent(&call, out, err);
+    struct http_client_request request = { .method = KE_STR("POST"), .path = path };
+    return call(run_dir, &request, timeout_ms, out, err);
+}
+
+enum ke_code command_send(const char *run_dir, struct ke_str method, struct ke_str path,
+                          struct ke_str body, struct ke_buf *out, struct ke_err *err)
+{
+    struct http_client_request request = { .method = method, .path = path, .body = body };
+    if (body.len > 0)
+        request.content_type = KE_STR("application/json");
+    return call(run_dir, &request, SEND_TIMEOUT_MS, out, err);
 }
 
 static bool print_piece(void *ctx, struct ke_str piece)

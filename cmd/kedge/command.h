@@ -19,6 +19,7 @@ command_fn command_status;
 command_fn command_trace;
 command_fn command_plan;
 command_fn command_registry;
+command_fn command_token;
 command_fn command_version;
 command_fn command_completion;
 
@@ -63,7 +64,10 @@ enum ke_code command_get(const char *run_dir, struct ke_str path, int timeout_ms
 /* POST without a body; else the same. */
 enum ke_code command_post(const char *run_dir, struct ke_str path, int timeout_ms,
                           struct ke_buf *out, struct ke_err *err) KE_MUST_CHECK;
-/* The same, printing pieces to standard output as they come. */
+/* The same with a method and a JSON body (empty: none). Errors: KE_EXISTS too. */
+enum ke_code command_send(const char *run_dir, struct ke_str method, struct ke_str path,
+                          struct ke_str body, struct ke_buf *out, struct ke_err *err) KE_MUST_CHECK;
+/* The same as command_get, printing pieces to standard output as they come. */
 enum ke_code command_stream(const char *run_dir, struct ke_str path,
                             struct ke_err *err) KE_MUST_CHECK;
 /* "%2F"-style, for query values. */

@@ -20,7 +20,10 @@ static const struct command_row commands[] = {
       "print ruleset, DNS answers and routes for a folder of objects" },
     { "registry", command_registry, "ls [--recursive] PREFIX | get KEY | watch PREFIX | rekey",
       "look into the registry of the running agent" },
-    { "token", NULL, "", "" },
+    { "token", command_token,
+      "create [ID.SECRET] [--ttl 24h] [--description TEXT] [--groups GROUP,...] | list | "
+      "delete ID|ID.SECRET",
+      "tokens with which nodes ask for their certificate" },
     { "join", NULL, "", "" },
     { "certs", NULL, "", "" },
     { "migrate", NULL, "", "" },

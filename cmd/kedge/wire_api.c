@@ -172,6 +172,10 @@ enum ke_code wire_start_controllers(struct wire *wire, struct ke_err *err)
         .has_dns = !options->dns_listen.is_off,
         .ingress_class = ke_str_c(options->ingress_class),
         .ca_pem = ke_buf_str(&wire->pki.ca_pem),
+        .ca_pair_pem = ke_buf_str(&wire->pki.ca_pair_pem),
+        .bearer = wire->bearer,
+        .authorize = auth_authority_authorize,
+        .authorize_ctx = wire->authority,
         .kubelet_version = ke_str_c(KEDGE_KUBERNETES_VERSION),
     };
     enum ke_code rc = controllers_new(&controllers, &wire->controllers, err);

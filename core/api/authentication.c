@@ -74,6 +74,7 @@ void api_handle_token_request(struct api_request *request)
     struct token_request asked = {
         .ns = request->target.ns,
         .name = request->target.name,
+        .asker = request->user,
         .body = body,
         .arena = request->arena,
         .issues = &issues,

@@ -268,7 +268,10 @@ enum ke_code api_pki_ensure(const struct api_pki_options *options, struct api_pk
         if (rc != KE_OK)
             api_pki_deinit(out);
     }
-    ke_buf_free(&ca.pem);
+    if (rc == KE_OK)
+        out->ca_pair_pem = ca.pem;
+    else
+        ke_buf_free(&ca.pem);
     ke_buf_free(&server.pem);
     ke_buf_free(&admin.pem);
     return rc == KE_OK ? KE_OK : ke_wrap(err, "certificates");
@@ -277,5 +280,6 @@ enum ke_code api_pki_ensure(const struct api_pki_options *options, struct api_pk
 void api_pki_deinit(struct api_pki *pki)
 {
     ke_buf_free(&pki->ca_pem);
+    ke_buf_free(&pki->ca_pair_pem);
     ke_buf_free(&pki->server_pem);
 }

@@ -26,8 +26,9 @@ struct api_pki_options {
 };
 
 struct api_pki {
-    struct ke_buf ca_pem;     /* certificate only */
-    struct ke_buf server_pem; /* certificate and key */
+    struct ke_buf ca_pem;      /* certificate only */
+    struct ke_buf ca_pair_pem; /* certificate and key: signs */
+    struct ke_buf server_pem;  /* certificate and key */
     int64_t ca_not_after_s;
     int64_t server_not_after_s;
     int64_t admin_not_after_s;

@@ -218,6 +218,8 @@ RULES(leader_scheduler) = {
 #define ROLE(ns, n, r) { .object = { MODEL_ROLE, (ns), (n) }, .rules = (r) }
 #define CLUSTER_BINDING(n, s) \
     { .object = { MODEL_CLUSTERROLEBINDING, "", (n) }, .role = (n), .subjects = (s) }
+#define CLUSTER_BINDING_OF(n, r, s) \
+    { .object = { MODEL_CLUSTERROLEBINDING, "", (n) }, .role = (r), .subjects = (s) }
 #define BINDING(ns, n, r, s) \
     { .object = { MODEL_ROLEBINDING, (ns), (n) }, .role = (r), .subjects = (s) }
 #define CSRS    "system:certificates.k8s.io:certificatesigningrequests:"
@@ -271,6 +273,14 @@ const struct default_role_row default_roles_rows[] = {
                     "Group=system:authenticated Group=system:unauthenticated"),
     CLUSTER_BINDING("system:service-account-issuer-discovery", "Group=system:serviceaccounts"),
     CLUSTER_BINDING("system:volume-scheduler", "User=system:kube-scheduler"),
+    /* What kubeadm adds: a node with a token of `kedge token create` asks for its certificate and is
+     * approved, and so is a node that renews its own. */
+    CLUSTER_BINDING_OF("kedge:node-bootstrapper", "system:node-bootstrapper",
+                       "Group=system:bootstrappers:kedge:default-node-token"),
+    CLUSTER_BINDING_OF("kedge:node-autoapprove-bootstrap", CSRS "nodeclient",
+                       "Group=system:bootstrappers:kedge:default-node-token"),
+    CLUSTER_BINDING_OF("kedge:node-autoapprove-certificate-rotation", CSRS "selfnodeclient",
+                       "Group=system:nodes"),
     BINDING("kube-system", "system::extension-apiserver-authentication-reader",
             "extension-apiserver-authentication-reader",
             "User=system:kube-controller-manager User=system:kube-scheduler"),

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "core/auth/node.h"
 #include "core/base/limits.h"
 #include "core/model/names.h"
 
@@ -130,6 +131,43 @@ static enum ke_code check_pod(struct auth_bearer *bearer, struct token_request *
             "serviceaccount name.",
             KE_STR_ARG(request->name));
     return add_node_of(bearer, request, pod, claims, err);
+}
+
+/* ---- nodes -------------------------------------------------------------------------------------
+ */
+
+static enum ke_code forbid(const struct token_request *request, const char *why, struct ke_err *err)
+{
+    return ke_fail(err, KE_DENIED, "serviceaccounts \"%.*s\" is forbidden: %s",
+                   KE_STR_ARG(request->name), why);
+}
+
+/* A node asks for its pods, and says which pod it means. Source:
+ * plugin/pkg/admission/noderestriction. */
+static enum ke_code check_node(struct auth_bearer *bearer, const struct token_request *request,
+                               struct ke_err *err)
+{
+    struct ke_str node;
+    const cJSON *ref = ke_json_path(request->body, "spec.boundObjectRef");
+    if (request->asker == NULL || !auth_node_identify(request->asker, &node))
+        return KE_OK;
+    if (!ke_str_eq_c(ke_json_str(ref, "apiVersion"), "v1") ||
+        !ke_str_eq_c(ke_json_str(ref, "kind"), "Pod") || ke_json_str(ref, "name").len == 0)
+        return forbid(request, "node requested token not bound to a pod", err);
+    if (ke_json_str(ref, "uid").len == 0)
+        return forbid(request, "node requested token with a pod binding without a uid", err);
+    ke_auto_object *object = NULL;
+    enum ke_code rc =
+        look_up(bearer, MODEL_POD, request->ns, ke_json_str(ref, "name"), &object, err);
+    if (rc != KE_OK)
+        return rc;
+    ke_auto_json *pod = registry_object_parse(object);
+    if (pod == NULL)
+        return ke_fail(err, KE_NOMEM, "token");
+    if (!ke_str_eq(ke_json_path_str(pod, "spec.nodeName"), node))
+        return forbid(request, "node requested token bound to a pod scheduled on a different node",
+                      err);
+    return KE_OK;
 }
 
 static const struct {
@@ -273,7 +311,9 @@ enum ke_code token_request_run(struct auth_bearer *bearer, struct token_request 
     cJSON_ArrayForEach(it, ke_json_path(request->body, "spec.audiences"))
         claims.audiences[claims.n_audiences++] = ke_json_value_str(it);
     claims.account = (struct token_ref){ account->name, account->uid };
-    rc = bind(bearer, request, &claims, err);
+    rc = check_node(bearer, request, err);
+    if (rc == KE_OK)
+        rc = bind(bearer, request, &claims, err);
     if (rc == KE_OK)
         rc = set_times(bearer, request, seconds, &claims, err);
     return rc == KE_OK ? answer(bearer, request, &claims, err) : rc;

@@ -10,17 +10,19 @@
 #include "core/model/issues.h"
 
 struct token_request {
-    struct ke_str ns, name;      /* of the account */
-    cJSON *body;                 /* as decoded; metadata, defaults and status are filled in */
-    struct ke_arena *arena;      /* of texts */
-    struct model_issues *issues; /* filled with KE_INVALID */
-    struct ke_str invalid_name;  /* of the object that the issues are about */
-    struct ke_str warning;       /* set; empty: none */
+    struct ke_str ns, name;        /* of the account */
+    const struct auth_user *asker; /* a node gets tokens of its own pods only; NULL: kedge itself */
+    cJSON *body;                   /* as decoded; metadata, defaults and status are filled in */
+    struct ke_arena *arena;        /* of texts */
+    struct model_issues *issues;   /* filled with KE_INVALID */
+    struct ke_str invalid_name;    /* of the object that the issues are about */
+    struct ke_str warning;         /* set; empty: none */
 };
 
 /*
  * Errors, with upstream's words: KE_NOT_FOUND, KE_INVALID, KE_MALFORMED (it cannot be bound to that
- * object), KE_CONFLICT (that object has another uid), KE_NOMEM, KE_TOO_LARGE.
+ * object), KE_CONFLICT (that object has another uid), KE_DENIED (a node, for what is not its own),
+ * KE_NOMEM, KE_TOO_LARGE.
  */
 enum ke_code token_request_run(struct auth_bearer *bearer, struct token_request *request,
                                struct ke_err *err) KE_MUST_CHECK;

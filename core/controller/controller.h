@@ -47,9 +47,12 @@ controller_new_fn namespace_controller_new;
 controller_new_fn cluster_controller_new; /* the objects every cluster has */
 controller_new_fn node_controller_new;
 controller_new_fn garbage_controller_new;
-controller_new_fn rbac_controller_new; /* default roles, and sums of roles */
+controller_new_fn rbac_controller_new;          /* default roles, and sums of roles */
+controller_new_fn csr_controller_new;           /* approves, signs and forgets requests */
+controller_new_fn account_token_controller_new; /* Secrets with tokens of service accounts */
+controller_new_fn bootstrap_controller_new;     /* bootstrap tokens that are over */
 controller_new_fn definition_controller_new;
-controller_new_fn event_controller_new; /* and the status of Ingresses */
+controller_new_fn event_controller_new;         /* and the status of Ingresses */
 
 /* Why a Service has no ready endpoint; ctx: struct resource_store. Any thread: reads snapshots. */
 explain_provider_fn explain_no_endpoints;

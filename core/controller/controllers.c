@@ -14,9 +14,10 @@
 #define TEXTS_MAX (256U << 10)
 
 static controller_new_fn *const makers[] = {
-    endpoints_controller_new, mirror_controller_new, namespace_controller_new,
-    cluster_controller_new,   node_controller_new,   garbage_controller_new,
-    event_controller_new,     rbac_controller_new,   definition_controller_new,
+    endpoints_controller_new,     mirror_controller_new,    namespace_controller_new,
+    cluster_controller_new,       node_controller_new,      garbage_controller_new,
+    event_controller_new,         rbac_controller_new,      csr_controller_new,
+    account_token_controller_new, bootstrap_controller_new, definition_controller_new,
 };
 
 struct controllers {
@@ -80,9 +81,9 @@ static enum ke_code copy_options(struct controllers *controllers,
 {
     struct controller_env *env = &controllers->env;
     env->options = *options;
-    struct ke_str *texts[] = { &env->options.node_name, &env->options.ingress_class,
-                               &env->options.ca_pem, &env->options.kubelet_version,
-                               &env->options.runtime };
+    struct ke_str *texts[] = { &env->options.node_name,       &env->options.ingress_class,
+                               &env->options.ca_pem,          &env->options.ca_pair_pem,
+                               &env->options.kubelet_version, &env->options.runtime };
     for (size_t i = 0; i < KE_ARRAY_LEN(texts); i++) {
         *texts[i] = ke_arena_str(controllers->arena, *texts[i]);
         if (texts[i]->ptr == NULL)

@@ -7,6 +7,7 @@
  * observations into Events and status. One thread of their own, one reflector over all kinds; they
  * write through core/resource like everybody else.
  */
+#include "core/auth/bearer.h"
 #include "core/base/addr.h"
 #include "core/base/clock.h"
 #include "core/explain/explain.h"
@@ -23,12 +24,16 @@ struct controllers_options {
     size_t n_node_ips;               /* at most CONTROLLERS_NODE_IPS */
     const struct ke_cidr *pod_cidrs; /* copied; of this node, for Node.spec; may be none */
     size_t n_pod_cidrs;              /* at most CONTROLLERS_NODE_IPS */
-    struct ke_ip api_service_ip;   /* of Service default/kubernetes; family NONE: it is not kept */
-    uint16_t api_port;             /* the API listens there, on node_ips[0] */
-    struct ke_ip cluster_dns;      /* of Service kube-system/kube-dns */
-    bool has_dns;                  /* that Service is kept */
-    struct ke_str ingress_class;   /* an IngressClass of this name is made; empty: none */
-    struct ke_str ca_pem;          /* for ConfigMap kube-root-ca.crt; empty: it is not made */
+    struct ke_ip api_service_ip; /* of Service default/kubernetes; family NONE: it is not kept */
+    uint16_t api_port;           /* the API listens there, on node_ips[0] */
+    struct ke_ip cluster_dns;    /* of Service kube-system/kube-dns */
+    bool has_dns;                /* that Service is kept */
+    struct ke_str ingress_class; /* an IngressClass of this name is made; empty: none */
+    struct ke_str ca_pem;        /* for ConfigMap kube-root-ca.crt; empty: it is not made */
+    struct ke_str ca_pair_pem;   /* certificate and key of who signs requests; empty: nobody does */
+    struct auth_bearer *bearer;  /* borrowed; makes tokens of Secrets; NULL: nobody does */
+    auth_authorize_fn *authorize; /* may a node have its certificate? NULL: none may by itself */
+    void *authorize_ctx;
     struct ke_str kubelet_version; /* "v1.33.0+kedge": what the Node shows */
     struct ke_str runtime;         /* "containerd://1.7.2"; empty: none */
     const struct ke_clock *clock;  /* of timestamps; NULL: the system's */

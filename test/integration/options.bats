@@ -86,9 +86,21 @@ refused() { # TEXT OPTION...: exit status 2, and the text in the answer
     run "$KEDGE" frobnicate
     [ "$status" -eq 2 ]
     [[ $output == *'unknown command "frobnicate"'* ]]
-    run "$KEDGE" token list
+    run "$KEDGE" join
     [ "$status" -eq 2 ]
     [[ $output == *'not available in this version'* ]]
+    run "$KEDGE" token list --run-dir "$dir/none"
+    [ "$status" -eq 1 ]
+    [[ $output == *"no agent answers on $dir/none/kedge.sock"* ]]
+    run "$KEDGE" token create short.token
+    [ "$status" -eq 2 ]
+    [[ $output == *'the token must be like abcdef.0123456789abcdef'* ]]
+    run "$KEDGE" token create --ttl soon
+    [ "$status" -eq 2 ]
+    [[ $output == *'--ttl must be like 24h'* ]]
+    run "$KEDGE" token create --groups system:masters
+    [ "$status" -eq 2 ]
+    [[ $output == *'--groups must be like system:bootstrappers:NAME'* ]]
     run "$KEDGE" status --run-dir "$dir/none"
     [ "$status" -eq 1 ]
     [[ $output == *"no agent answers on $dir/none/kedge.sock"* ]]
