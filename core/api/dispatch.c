@@ -9,6 +9,7 @@
 #include "core/api/server_impl.h"
 #include "core/api/stream/stream.h"
 #include "core/base/limits.h"
+#include "core/model/form.h"
 
 /* The verb an authoriser is asked about, and a watch's parameter, as RequestInfo decides it. */
 static struct ke_str resource_verb(const struct api_request *request)
@@ -153,11 +154,32 @@ static bool handle_computed(struct api_request *request)
     return false;
 }
 
+/* Reads of a deprecated version say so; writes say it with their other warnings. */
+static void warn_of_version(struct api_request *request)
+{
+    struct model_form form;
+    struct ke_err err;
+    struct ke_str *text = ke_arena_alloc(request->arena, sizeof(*text));
+    char memory[LIMIT_WARNING_BYTES];
+    struct ke_buf buf = KE_BUF_FIXED(memory, sizeof(memory));
+    if (request->kind->custom == NULL || text == NULL ||
+        model_form_open(request->kind, request->version, &form, &err) != KE_OK) {
+        return;
+    }
+    if (model_form_deprecation(&form, &buf)) {
+        *text = ke_arena_str(request->arena, ke_buf_str(&buf));
+        request->warnings = text;
+        request->n_warnings = text->ptr != NULL ? 1 : 0;
+    }
+    model_form_close(&form);
+}
+
 static void dispatch_resource(struct api_request *request)
 {
     if (!find_kind(request)) {
         return;
     }
+    warn_of_version(request);
     if (request->subresource != NULL && request->subresource->is_connection) {
         if (api_is_proxy(&request->target)) {
             api_handle_proxy(request);

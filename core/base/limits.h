@@ -51,6 +51,7 @@
 #define LIMIT_SCHEMA_STEPS        4000000     /* schemas applied to values in one validation */
 #define LIMIT_JSONPATH_DEPTH      8           /* filters and stars in one path */
 #define LIMIT_JSONPATH_NAME_BYTES 320         /* of one member */
+#define LIMIT_WARNING_BYTES       1024        /* of a deprecated version */
 #define LIMIT_API_VERSION_BYTES   384         /* "group/version" */
 
 /* names */

@@ -187,10 +187,25 @@ static bool is_waiting(const struct registry_object *object)
     return deletion.is_deleting && deletion.has_foreground;
 }
 
-static enum garbage_owner owner_state(const struct garbage_controller *self,
-                                      const struct dependent *dependent,
-                                      const struct owner_ref *owner)
+/* A custom kind may have come since the dependent was seen. */
+static const struct model_kind *find_kind_again(const struct garbage_controller *self,
+                                                const struct dependent *dependent,
+                                                const struct owner_ref *owner)
 {
+    ke_auto_json *json = registry_object_parse(dependent->object);
+    const cJSON *ref;
+    cJSON_ArrayForEach(ref, ke_json_path(json, "metadata.ownerReferences")) {
+        if (ke_str_eq(ke_json_str(ref, "uid"), owner->uid))
+            return ref_kind(self, ref);
+    }
+    return NULL;
+}
+
+static enum garbage_owner owner_state(const struct garbage_controller *self,
+                                      const struct dependent *dependent, struct owner_ref *owner)
+{
+    if (owner->kind == NULL)
+        owner->kind = find_kind_again(self, dependent, owner);
     /* A kind nobody serves here, or a namespaced owner of a cluster-wide object: not ours to judge.
      */
     if (owner->kind == NULL || owner->kind->is_computed || owner->kind->id == MODEL_EVENT ||
@@ -324,7 +339,7 @@ static bool has_waiting_dependent(const struct garbage_controller *self, struct 
 static void run_dependent(struct garbage_controller *self, struct work_item *item,
                           const struct registry_object *object, const struct deletion *deletion)
 {
-    const struct dependent *dependent = ke_map_get(self->dependents, object->key);
+    struct dependent *dependent = ke_map_get(self->dependents, object->key);
     enum garbage_owner states[OWNERS_MAX];
     if (dependent == NULL || !ke_str_eq(dependent->object->uid, object->uid))
         return;

@@ -53,6 +53,51 @@ static enum ke_code normalise_metadata(cJSON *object, struct model_issues *unkno
     return KE_OK;
 }
 
+/* `unknown field "metadata.x"` of an embedded object, with where that is. */
+static void tell_embedded(const struct model_path *at, const struct model_issues *found,
+                          struct model_issues *unknown)
+{
+    struct ke_str path = model_path_text(unknown, at);
+    for (size_t i = 0; i < found->n_items; i++) {
+        struct ke_str text = found->items[i].message;
+        (void)ke_str_cut_prefix(&text, KE_STR("unknown field \""));
+        model_issues_add(unknown, MODEL_ISSUE_INVALID, KE_STR(""),
+                         ke_arena_fmt(unknown->arena, "unknown field \"%.*s.%.*s", KE_STR_ARG(path),
+                                      KE_STR_ARG(text)));
+    }
+}
+
+/* metadata of whole objects within the object. */
+static enum ke_code normalise_embedded(const struct model_structural *schema,
+                                       const struct model_path *at, cJSON *value,
+                                       struct model_issues *unknown, struct ke_err *err)
+{
+    enum ke_code rc = KE_OK;
+    if (schema->is_embedded && ke_json_get(value, "metadata") != NULL) {
+        struct model_issues found;
+        if (unknown != NULL)
+            model_issues_init(&found, unknown->arena);
+        rc = normalise_metadata(value, unknown != NULL ? &found : NULL, err);
+        if (rc == KE_OK && unknown != NULL)
+            tell_embedded(at, &found, unknown);
+    }
+    size_t i = 0;
+    cJSON *next = NULL;
+    for (cJSON *it = value->child; it != NULL && rc == KE_OK; it = next) {
+        next = it->next;
+        const struct model_structural *below = schema->items;
+        struct model_path path = model_path_index(at, i++);
+        if (cJSON_IsObject(value)) {
+            below = model_structural_member(schema, ke_str_c(it->string));
+            below = below != NULL ? below : schema->additional;
+            path = model_path_child(at, it->string);
+        }
+        if (below != NULL && (cJSON_IsObject(it) || cJSON_IsArray(it)))
+            rc = normalise_embedded(below, &path, it, unknown, err);
+    }
+    return rc;
+}
+
 static bool prune(const struct model_form *form, cJSON *object, struct model_issues *unknown)
 {
     if (form->custom->schema == NULL || form->definition->keeps_unknown)
@@ -72,7 +117,21 @@ enum ke_code model_form_normalise(const struct model_form *form, cJSON *object,
     enum ke_code rc = normalise_metadata(object, unknown, err);
     if (rc == KE_OK && !prune(form, object, unknown))
         rc = ke_fail(err, KE_NOMEM, "decode %s", form->kind->kind);
+    if (rc == KE_OK && form->custom->schema != NULL && form->custom->schema->has_embedded_below)
+        rc = normalise_embedded(form->custom->schema, NULL, object, unknown, err);
     return rc;
+}
+
+bool model_form_deprecation(const struct model_form *form, struct ke_buf *out)
+{
+    if (form->custom == NULL || !form->custom->is_deprecated)
+        return false;
+    if (form->custom->warning != NULL)
+        ke_buf_add_c(out, form->custom->warning);
+    else
+        ke_buf_addf(out, "%s/%s %s is deprecated", form->version->group, form->version->version,
+                    form->kind->kind);
+    return out->failed == KE_OK;
 }
 
 bool model_form_set_defaults(const struct model_form *form, cJSON *object)

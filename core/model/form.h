@@ -41,6 +41,9 @@ void model_form_validate(const struct model_form *form, const cJSON *object, con
 void model_form_validate_status(const struct model_form *form, const cJSON *object,
                                 const cJSON *old, struct model_issues *issues);
 
+/* What is to be said of a deprecated version; false: nothing, or it does not fit into out. */
+bool model_form_deprecation(const struct model_form *form, struct ke_buf *out);
+
 /*
  * What a stored object is to a reader: one that was written under another state of the definition
  * (or in another version) is cut and defaulted as the schema is now. Nothing for built-in kinds.

@@ -246,6 +246,7 @@ static enum ke_code read_members(struct compiler *c, const cJSON *properties, un
             rc = compile(c, it, depth + 1, &member->schema);
         if (rc != KE_OK)
             return rc;
+        out->has_embedded_below = out->has_embedded_below || member->schema->has_embedded_below;
         out->n_members++;
     }
     qsort(members, out->n_members, sizeof(*members), member_compare);
@@ -265,6 +266,9 @@ static enum ke_code read_below(struct compiler *c, const cJSON *schema, unsigned
     out->forbids_additional = cJSON_IsFalse(additional);
     if (rc == KE_OK && cJSON_IsObject(additional))
         rc = compile(c, additional, depth + 1, &out->additional);
+    out->has_embedded_below = out->has_embedded_below ||
+                              (out->items != NULL && out->items->has_embedded_below) ||
+                              (out->additional != NULL && out->additional->has_embedded_below);
     size_t n_required = 0;
     if (rc == KE_OK)
         rc = keep_texts(c, ke_json_get(schema, "required"), &out->required, &n_required);
@@ -292,6 +296,7 @@ static enum ke_code compile(struct compiler *c, const cJSON *schema, unsigned de
     made->is_int_or_string = ke_json_bool(schema, "x-kubernetes-int-or-string", false);
     made->keeps_unknown = ke_json_bool(schema, "x-kubernetes-preserve-unknown-fields", false);
     made->is_embedded = ke_json_bool(schema, "x-kubernetes-embedded-resource", false);
+    made->has_embedded_below = made->is_embedded;
     enum ke_code rc = keep_json(c, ke_json_get(schema, "default"), &made->default_value);
     if (rc == KE_OK)
         rc = read_below(c, schema, depth, made);

@@ -90,6 +90,7 @@ static enum ke_code finish(struct operation *op, cJSON *object)
     rc = operation_make(op, object, &made);
     if (rc != KE_OK)
         return rc;
+    definition_warn(op, object);
     op->is_created = true;
     if (!op->request.is_dry_run)
         return quota_commit(op, REGISTRY_ABSENT, NULL, made);

@@ -361,6 +361,7 @@ static enum ke_code open_form(struct operation *op)
     enum ke_code rc = model_form_open(op->kind, op->version, &op->form, &err);
     if (rc != KE_OK)
         return operation_fail_err(op, &err);
+    definition_warn_version(op);
     if (op->form.definition != NULL && op->form.definition->is_terminating &&
         op->request.verb == RESOURCE_CREATE)
         return operation_fail(op, KE_METHOD,

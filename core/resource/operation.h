@@ -168,6 +168,10 @@ enum ke_code operation_delete_current(struct operation *op, struct registry_obje
 enum ke_code operation_decode(struct operation *op, cJSON *object,
                               const cJSON *patch) KE_MUST_CHECK;
 
+/* ---- definition.c: warnings */
+void definition_warn(struct operation *op, const cJSON *object); /* what is not done with it */
+void definition_warn_version(struct operation *op);              /* a deprecated one */
+
 /* ---- admission of single kinds */
 enum ke_code namespace_admit_create(struct operation *op) KE_MUST_CHECK; /* is ns open? */
 enum ke_code namespace_admit_delete(struct operation *op) KE_MUST_CHECK;

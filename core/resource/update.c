@@ -186,6 +186,7 @@ enum ke_code operation_replace(struct operation *op, struct registry_object *cur
     if (op->part->counts_generation && op->kind->has_generation &&
         counts_as_change(op, next, old) && !metadata_bump_generation(next))
         return operation_fail_nomem(op);
+    definition_warn(op, next);
     return check_and_store(op, current, next, old);
 }
 
