@@ -5,6 +5,7 @@
  */
 #include "core/api/request.h"
 
+#include "core/api/proxy/proxy.h"
 #include "core/api/server_impl.h"
 #include "core/base/clock.h"
 #include "core/base/limits.h"
@@ -31,6 +32,9 @@ void api_request_free(struct api_request *request)
         return;
     }
     request->conn->request = NULL;
+    if (request->stream != NULL && request->work != NULL) {
+        request->stream->on_free(request);
+    }
     api_docs_unref(request->docs);
     if (request->flow_user != NULL) {
         api_flow_leave(request->server->flow, request->flow_kind, request->flow_user);
@@ -110,6 +114,12 @@ static enum MHD_Result begin_body(struct api_request *request, const char *metho
         api_respond_code(request, KE_MALFORMED, "both Content-Length and Transfer-Encoding");
         return request->is_queued ? MHD_YES : MHD_NO;
     }
+    if (api_is_proxy_uri(request->uri, request->arena)) {
+        request->phase = API_PHASE_STREAM;
+        api_conn_end_request(request->conn); /* it may take as long as it goes on */
+        api_dispatch(request);
+        return request->is_queued || request->stream != NULL ? MHD_YES : MHD_NO;
+    }
     if (length.len > 0 && ke_str_to_u64(length, UINT64_MAX, &body_len) &&
         body_len > LIMIT_REQUEST_BODY_BYTES) {
         /* Most clients look for an answer behind their body only: a little more is thrown away. */
@@ -161,6 +171,17 @@ static void count_request(const struct api_request *request)
     }
 }
 
+/* True: answered, or it will be. */
+static bool stream_body(struct api_request *request, const char *upload, size_t *len)
+{
+    if (request->stream == NULL || request->work == NULL) {
+        *len = 0; /* answered at its head: what follows is thrown away */
+        return request->is_queued;
+    }
+    *len -= request->stream->on_body(request, upload, *len);
+    return request->is_queued || (request->work != NULL && request->stream->is_waiting(request));
+}
+
 /* libmicrohttpd sets the number of parameters. NOLINTNEXTLINE(readability-function-size) */
 enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char *url,
                                const char *method, const char *version, const char *upload,
@@ -177,7 +198,9 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
     if (request->phase == API_PHASE_HEAD) {
         return begin_body(request, method);
     }
-    if (*upload_len > 0) {
+    bool is_streamed = request->phase == API_PHASE_STREAM;
+    bool is_streaming = is_streamed && stream_body(request, upload, upload_len);
+    if (!is_streamed && *upload_len > 0) {
         return take_body(request, upload, upload_len);
     }
     if (request->phase == API_PHASE_BODY) {
@@ -188,11 +211,11 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
         } else {
             api_dispatch(request);
         }
-    } else if (atomic_load(&request->wait) == API_WAIT_DONE) {
+    } else if (!is_streamed && atomic_load(&request->wait) == API_WAIT_DONE) {
         end_wait(request);
     }
     bool is_waiting = atomic_load(&request->wait) != API_WAIT_NONE;
-    bool is_good = request->is_queued || is_waiting;
+    bool is_good = request->is_queued || is_waiting || is_streaming;
     if (request->is_over) {
         count_request(request);
         api_request_free(request);

@@ -16,6 +16,7 @@
 enum api_phase {
     API_PHASE_HEAD, /* receiving the head */
     API_PHASE_BODY, /* receiving the body */
+    API_PHASE_STREAM, /* dispatched; its body goes to `stream` as it comes */
     API_PHASE_WORK, /* dispatched; answered, or waiting */
 };
 
@@ -23,6 +24,15 @@ enum api_wait { API_WAIT_NONE, API_WAIT_SUSPENDED, API_WAIT_DONE };
 
 struct api_request;
 typedef void api_request_fn(struct api_request *request);
+
+/* Who takes a body as it comes, and answers behind it. */
+struct api_request_stream {
+    /* Bytes taken; fewer than len, or len 0 (the end) without an answer: it has suspended the
+     * connection, and is asked again when that is resumed. */
+    size_t (*on_body)(struct api_request *request, const char *ptr, size_t len);
+    bool (*is_waiting)(const struct api_request *request); /* there will be an answer */
+    void (*on_free)(struct api_request *request);          /* there was none, and will not be */
+};
 
 /* All that a request allocates for its own work. */
 #define API_ARENA_BYTES (1U << 20)
@@ -64,6 +74,7 @@ struct api_request {
     struct api_waiter waiter; /* resumes it on the loop */
     api_request_fn *on_done;  /* on the loop, when the work is done */
     void *work;               /* of the handler that waits */
+    const struct api_request_stream *stream; /* NULL: the body is collected first */
 };
 
 /* Header of the request; empty when absent. */

@@ -140,6 +140,11 @@ static enum ke_code server_init(struct api_server *server, const struct api_opti
     if (rc != KE_OK) {
         return rc;
     }
+    struct tls_client_options client = { .cert = NULL };
+    rc = tls_client_new(&client, &server->proxy_tls, err);
+    if (rc != KE_OK) {
+        return rc;
+    }
     rc = make_metrics(server, err);
     if (rc != KE_OK) {
         return rc;
@@ -236,6 +241,7 @@ void api_server_free(struct api_server *server)
     api_flow_free(server->flow);
     api_metrics_free(server->metrics);
     pthread_mutex_destroy(&server->docs_lock);
+    tls_context_unref(server->proxy_tls);
     ke_arena_free(server->arena);
     pthread_mutex_destroy(&server->jobs_lock);
     free(server);

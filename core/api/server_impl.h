@@ -38,6 +38,7 @@ struct api_server {
     unsigned n_shards;
     atomic_uint next_shard;
     struct api_acceptor *acceptor;
+    struct tls_context *proxy_tls; /* to servers behind the proxy: verifies nothing */
     unsigned fd_budget;
     atomic_uint fds_used;
     atomic_uint n_waiting;     /* requests whose work another thread does */

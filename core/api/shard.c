@@ -213,6 +213,18 @@ static void newcomer_drop(struct newcomer *newcomer)
     free(newcomer);
 }
 
+static struct ke_ip peer_of(int fd)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof(sa);
+    struct ke_endpoint at = { .port = 0 };
+    if (getpeername(fd, (struct sockaddr *)&sa, &len) != 0 ||
+        !ke_endpoint_from_sockaddr(&sa, &at)) {
+        return (struct ke_ip){ .family = KE_FAMILY_NONE };
+    }
+    return at.ip;
+}
+
 static void newcomer_add(void *ctx)
 {
     struct newcomer *newcomer = ctx;
@@ -227,6 +239,7 @@ static void newcomer_add(void *ctx)
         .shard = shard, .identity = newcomer->identity, .n_fds = 1, /* the bridge has the others */
     };
     ke_list_init(&conn->stranger_link);
+    conn->peer = peer_of(newcomer->fd);
     api_conn_begin_request(conn);
     conn->fd = is_tls ? api_bridge_open(shard, newcomer->fd, newcomer->session) : newcomer->fd;
     ke_list_append(&shard->conns, &conn->link);
@@ -324,12 +337,12 @@ static int turn_timeout(struct api_shard *shard)
     return timeout_ms > 60000 ? 60000 : (int)timeout_ms;
 }
 
-static void flows_end(struct api_shard *shard)
+static void ongoing_end(struct api_shard *shard)
 {
-    KE_LIST_EACH_SAFE(it, next, &shard->flows)
+    KE_LIST_EACH_SAFE(it, next, &shard->ongoing)
     {
-        struct api_flow *flow = KE_CONTAINER_OF(it, struct api_flow, link);
-        flow->end(flow);
+        struct api_ongoing *ongoing = KE_CONTAINER_OF(it, struct api_ongoing, link);
+        ongoing->end(ongoing);
     }
 }
 
@@ -338,7 +351,7 @@ static void run_end(struct api_shard *shard)
     shard->is_ending = true;
     api_watches_end(shard);
     api_waits_end(shard);
-    flows_end(shard);
+    ongoing_end(shard);
     /* Waiting requests are resumed by those who work for them; watches end with their next turn. */
     int64_t begin_ns = ke_now_ns();
     for (;;) {
@@ -346,7 +359,7 @@ static void run_end(struct api_shard *shard)
         bool is_waiting = atomic_load(&shard->server->n_waiting) > 0 && took_ns < END_NS;
         /* A client that does not read its watch may not keep us. */
         bool is_watched =
-            (!ke_list_is_empty(&shard->watches) || !ke_list_is_empty(&shard->flows)) &&
+            (!ke_list_is_empty(&shard->watches) || !ke_list_is_empty(&shard->ongoing)) &&
             took_ns < END_WATCH_NS;
         if (!is_waiting && !is_watched) {
             break;
@@ -395,7 +408,7 @@ enum ke_code api_shard_init(struct api_shard *shard, struct api_server *server, 
     ke_list_init(&shard->watches);
     ke_list_init(&shard->wires);
     ke_list_init(&shard->waits);
-    ke_list_init(&shard->flows);
+    ke_list_init(&shard->ongoing);
     ke_list_init(&shard->woken);
     pthread_mutex_init(&shard->wake_lock, NULL);
     shard->loop = ke_loop_new(err);

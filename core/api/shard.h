@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "core/api/auth.h"
+#include "core/base/addr.h"
 #include "core/base/list.h"
 #include "core/base/loop.h"
 #include "core/base/thread.h"
@@ -38,6 +39,7 @@ struct api_conn {
     struct api_identity *identity; /* NULL: anonymous */
     int fd;                        /* the one libmicrohttpd has */
     unsigned n_fds;                /* descriptors it costs */
+    struct ke_ip peer;             /* of the client; no family: on the unix socket */
     int64_t deadline_ns;           /* of the request being received; 0: none */
     bool is_started;               /* libmicrohttpd has told us of it, and will of its end */
     struct api_wire *wire;         /* it has been, or will be, upgraded; NULL: not */
@@ -52,9 +54,9 @@ struct api_waiter {
 };
 
 /* An answer that goes on for as long as it likes: embedded, told when the server stops. */
-struct api_flow {
+struct api_ongoing {
     struct ke_list link; /* of the shard */
-    void (*end)(struct api_flow *flow);
+    void (*end)(struct api_ongoing *ongoing);
 };
 
 struct api_shard {
@@ -71,7 +73,7 @@ struct api_shard {
     struct ke_list bridges;
     struct ke_list watches;
     struct ke_list wires; /* upgraded connections */
-    struct ke_list flows; /* answers that go on */
+    struct ke_list ongoing; /* answers that go on */
     struct ke_list waits; /* requests that wait for a runtime (core/api/stream) */
     struct ke_loop_timer *watch_timer;
     int64_t watch_next_ns; /* when watch_timer fires; INT64_MAX: not armed */

@@ -19,20 +19,14 @@ static void on_ready(void *ctx, uint32_t events);
 
 static void fail(struct proxy_backend *b, const char *what)
 {
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof(sa);
-    struct ke_endpoint at;
     struct ke_buf text = KE_BUF_FIXED(b->why, sizeof(b->why) - 1);
     if (b->is_failed) {
         return;
     }
     b->is_failed = true;
     ke_buf_add_c(&text, "dial tcp ");
-    if (getpeername(b->fd, (struct sockaddr *)&sa, &len) == 0 &&
-        ke_endpoint_from_sockaddr(&sa, &at)) {
-        ke_buf_clear(&text);
-    }
-    ke_buf_add_c(&text, what);
+    ke_endpoint_format(&b->at, &text);
+    ke_buf_addf(&text, ": %s", what);
     b->why[text.len] = '\0';
 }
 
@@ -224,7 +218,9 @@ enum ke_code proxy_backend_open(struct proxy_backend *b, struct ke_loop *loop,
 {
     struct sockaddr_storage sa;
     const int on = 1;
-    *b = (struct proxy_backend){ .loop = loop, .fd = -1, .on_event = on_event, .ctx = ctx };
+    *b = (struct proxy_backend){
+        .loop = loop, .fd = -1, .at = address->at, .on_event = on_event, .ctx = ctx
+    };
     b->out.max = LIMIT_STREAM_OUT_BYTES;
     socklen_t len = ke_endpoint_to_sockaddr(&address->at, &sa);
     b->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -241,8 +237,9 @@ enum ke_code proxy_backend_open(struct proxy_backend *b, struct ke_loop *loop,
         }
     }
     if (connect(b->fd, (const struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS) {
-        return ke_fail(err, KE_UNAVAILABLE, "connect: %s",
-                       errno == ENETUNREACH ? "network is unreachable" : "cannot assign");
+        fail(b, errno == ENETUNREACH ? "connect: network is unreachable"
+                                     : "connect: connection failed");
+        return ke_fail(err, KE_UNAVAILABLE, "%s", b->why);
     }
     ke_loop_timer_after(b->timer, LIMIT_PROXY_DIAL_MS * KE_MS);
     watch_again(b);

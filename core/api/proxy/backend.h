@@ -25,6 +25,7 @@ struct proxy_backend {
     void *ctx;
     struct ke_buf out;
     size_t out_at;
+    struct ke_endpoint at;
     bool is_connected, is_failed, is_write_broken, wants_read;
     bool is_ending;    /* nothing more will be written: half-close when all is sent */
     uint32_t io_wants; /* what TLS waits for besides */

@@ -22,7 +22,7 @@
 #define N_FDS 1
 
 struct log {
-    struct api_flow flow;
+    struct api_ongoing ongoing;
     struct api_shard *shard;
     struct api_tap tap;
     struct MHD_Connection *mhd; /* of a chunked answer */
@@ -35,7 +35,7 @@ struct log {
 static void log_free(void *cls)
 {
     struct log *log = cls;
-    ke_list_remove(&log->flow.link);
+    ke_list_remove(&log->ongoing.link);
     ke_loop_fd_del(log->hangup);
     api_tap_close(&log->tap);
     api_server_give_fds(log->shard->server, N_FDS);
@@ -53,9 +53,9 @@ static void resume(struct log *log)
     }
 }
 
-static void end_flow(struct api_flow *flow)
+static void end_ongoing(struct api_ongoing *ongoing)
 {
-    struct log *log = KE_CONTAINER_OF(flow, struct log, flow);
+    struct log *log = KE_CONTAINER_OF(ongoing, struct log, ongoing);
     log->is_over = true;
     resume(log);
 }
@@ -86,7 +86,7 @@ static void on_hangup(void *ctx, uint32_t events)
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         ke_loop_fd_del(log->hangup);
         log->hangup = NULL;
-        end_flow(&log->flow);
+        end_ongoing(&log->ongoing);
     }
 }
 
@@ -105,7 +105,7 @@ static void answer_chunked(struct api_request *request, struct log *log)
         api_respond_code(request, KE_NOMEM, "");
         return;
     }
-    log->flow.end = end_flow;
+    log->ongoing.end = end_ongoing;
     api_respond_with(request, 200, TEXT, response);
     request->is_over = true;
 }
@@ -190,7 +190,7 @@ static struct log *log_new(struct api_request *request, int fd)
         return NULL;
     }
     log->shard = request->shard;
-    ke_list_append(&request->shard->flows, &log->flow.link);
+    ke_list_append(&request->shard->ongoing, &log->ongoing.link);
     if (!api_tap_open(&log->tap, request->shard->loop, fd, &tap_user, log)) {
         log->tap.fd = -1; /* the caller closes it */
         log_free(log);
@@ -208,7 +208,7 @@ static void upgrade(struct api_request *request, struct log *log)
         return;
     }
     log->form = protocol == protocols[1] ? API_LINK_BINARY_BASE64 : API_LINK_BINARY;
-    ke_list_remove(&log->flow.link); /* its wire is ended with the others */
+    ke_list_remove(&log->ongoing.link); /* its wire is ended with the others */
     if (!stream_accept(request, STREAM_UPGRADE_WEBSOCKET, protocol, on_wire, log)) {
         log_free(log);
     }

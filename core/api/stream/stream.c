@@ -340,17 +340,19 @@ bool stream_accept(struct api_request *request, enum stream_upgrade upgrade, con
     size_t n = 0;
     char accept[WS_ACCEPT_TEXT];
     if (upgrade == STREAM_UPGRADE_SPDY) {
-        headers[n++] = (struct api_wire_header){ MHD_HTTP_HEADER_UPGRADE, KE_STR("SPDY/3.1") };
-        headers[n++] = (struct api_wire_header){ "X-Stream-Protocol-Version", ke_str_c(protocol) };
+        headers[n++] =
+            (struct api_wire_header){ KE_STR(MHD_HTTP_HEADER_UPGRADE), KE_STR("SPDY/3.1") };
+        headers[n++] =
+            (struct api_wire_header){ KE_STR("X-Stream-Protocol-Version"), ke_str_c(protocol) };
         return api_wire_accept(request, headers, n, start, ctx);
     }
     ws_accept_key(api_request_header(request, MHD_HTTP_HEADER_SEC_WEBSOCKET_KEY), accept);
-    headers[n++] = (struct api_wire_header){ MHD_HTTP_HEADER_UPGRADE, KE_STR("websocket") };
+    headers[n++] = (struct api_wire_header){ KE_STR(MHD_HTTP_HEADER_UPGRADE), KE_STR("websocket") };
     headers[n++] =
-        (struct api_wire_header){ MHD_HTTP_HEADER_SEC_WEBSOCKET_ACCEPT, ke_str_c(accept) };
+        (struct api_wire_header){ KE_STR(MHD_HTTP_HEADER_SEC_WEBSOCKET_ACCEPT), ke_str_c(accept) };
     if (protocol[0] != '\0') {
-        headers[n++] =
-            (struct api_wire_header){ MHD_HTTP_HEADER_SEC_WEBSOCKET_PROTOCOL, ke_str_c(protocol) };
+        headers[n++] = (struct api_wire_header){ KE_STR(MHD_HTTP_HEADER_SEC_WEBSOCKET_PROTOCOL),
+                                                 ke_str_c(protocol) };
     }
     return api_wire_accept(request, headers, n, start, ctx);
 }

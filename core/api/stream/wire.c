@@ -372,9 +372,10 @@ bool api_wire_accept(struct api_request *request, const struct api_wire_header *
         wire == NULL ? NULL : MHD_create_response_for_upgrade(on_upgrade, wire);
     bool is_made = response != NULL;
     for (size_t i = 0; is_made && i < n_headers; i++) {
+        ke_auto_ptr char *name = ke_str_dup(headers[i].name);
         ke_auto_ptr char *value = ke_str_dup(headers[i].value);
-        is_made =
-            value != NULL && MHD_add_response_header(response, headers[i].name, value) == MHD_YES;
+        is_made = name != NULL && value != NULL &&
+                  MHD_add_response_header(response, name, value) == MHD_YES;
     }
     if (is_made) {
         *wire = (struct api_wire){
@@ -400,6 +401,7 @@ bool api_wire_accept(struct api_request *request, const struct api_wire_header *
         return false;
     }
     request->conn->wire = wire;
+    request->http = MHD_HTTP_SWITCHING_PROTOCOLS;
     request->is_queued = true;
     request->is_over = true;
     return true;

@@ -27,8 +27,7 @@ struct api_wire_user {
 };
 
 struct api_wire_header {
-    const char *name;
-    struct ke_str value;
+    struct ke_str name, value;
 };
 
 /*

@@ -135,6 +135,10 @@ const struct model_kind model_kind_service = {
         { .group = "", .version = "v1", .message = "core.v1.Service" },
     },
     .subresources = {
+        { .name = "proxy",
+          .verbs = VERBS_PROXY,
+          .speaks = &model_kind_service_proxy_options,
+          .is_connection = true },
         { .name = "status", .verbs = VERBS_STATUS },
     },
     .fields = fields,
