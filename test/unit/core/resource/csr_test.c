@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who asks for a certificate, who may answer, and what stays as it is. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/base/json.h"
+#include "test/support/resources.h"
+
+/* By OpenSSL. */
+static const char rsa_csr[] = "-----BEGIN CERTIFICATE REQUEST-----\n"
+                              "MIICcDCCAVgCAQAwKzENMAsGA1UEAwwEamFuZTEMMAoGA1UECgwDZGV2MQwwCgYD\n"
+                              "VQQKDANvcHMwggEiMA0GCSqGSIb3DQEBAQUAA4IBDwAwggEKAoIBAQDPN7EJhqRf\n"
+                              "8hccoF8wESmwP05irR0Hiejk4mzKAj5eTawlVy0WsAD6logXMau2hyIfk2RCKOl5\n"
+                              "i6TlAnP1HIiOn4cHBUGakcbiPn1XORyogr3C0MIRIleAvO2idl7CwkNUR4Mo3aZQ\n"
+                              "8M5M7Rana4/B+dmAbh8MzvMcQa0LDf/OiRa5+7P4pO3eQ51c6UfbW9aKfY+M6LNR\n"
+                              "iFRq+3xrYZ3UkfcSAIo8F5WPhi7WDireJg42p1w/nW9rlO356GRHqL3xEKBe79ee\n"
+                              "JPd7XVe2L+EUYUhe574BxN7D/5R68L7KgugGyzcpxDLM4CFgfE3vT3YigWInk+pf\n"
+                              "AISwP51mep4rAgMBAAGgADANBgkqhkiG9w0BAQsFAAOCAQEAovWUd1qsdsjUfxW8\n"
+                              "QZIzBoIKvL5lyGGMbzZqzp3D4VIOsV3kDRUkfzBdAItqRQtZYJa3ahJZAVNPETjl\n"
+                              "MG2+wUAnAEPHY5NmSGijzc0LroyZMmGP/lRklVp8jBG2EXDb2AhIBUz8sr8c6Kho\n"
+                              "mG4vn4GMuN7kv2WnEqe4Afm59U5cPiNJjWOjWaUGRR3lPs3nfNVtVCwjg3a0VN0a\n"
+                              "bs1NAXY9p2E9AMSIpSVyJUE7beE2OZA3be4M9vocOW1Z0wGvLSvQbgWf9Yo0mNMk\n"
+                              "ipHmeyeObs5Gk9Dknm2OwHv6XixRwn3nL3mokqtgF8VfUvgeGKCGY4kOG7PWER1a\n"
+                              "/NYVfg==\n"
+                              "-----END CERTIFICATE REQUEST-----\n";
+
+static int setup(void **state)
+{
+    struct test_resources *r = calloc(1, sizeof(*r));
+    assert_non_null(r);
+    test_resources_init(r, false);
+    *state = r;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    test_resources_deinit(*state);
+    free(*state);
+    return 0;
+}
+
+static struct auth_user jane(void)
+{
+    return (
+        struct auth_user){ .name = KE_STR("jane"),
+                           .uid = KE_STR("u-1"),
+                           .groups = { KE_STR("dev"), KE_STR("system:authenticated") },
+                           .n_groups = 2,
+                           .extra = { { KE_STR("k"), KE_STR("v") }, { KE_STR("k"), KE_STR("w") } },
+                           .n_extra = 2 };
+}
+
+/* more: members of spec behind the request. */
+static enum ke_code create(struct test_resources *r, const char *pem, const char *more,
+                           const struct auth_user *asker)
+{
+    ke_auto_buf body = KE_BUF_INIT(1U << 20);
+    ke_buf_add_c(&body, "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"request\":\"");
+    ke_buf_add_base64(&body, pem, strlen(pem));
+    ke_buf_addf(&body, "\"%s}}%c", more, '\0');
+    struct resource_request request = { .verb = RESOURCE_CREATE,
+                                        .kind = model_kind_by_id(MODEL_CERTIFICATESIGNINGREQUEST),
+                                        .asker = asker };
+    return test_write(r, request, body.ptr);
+}
+
+#define GOOD ",\"signerName\":\"kubernetes.io/kube-apiserver-client\",\"usages\":[\"client auth\"]"
+
+static enum ke_code answer(struct test_resources *r, const char *part, const char *status)
+{
+    ke_auto_buf body = KE_BUF_INIT(1U << 16);
+    ke_buf_addf(&body, "{\"status\":%s}%c", status, '\0');
+    struct resource_request request = { .verb = RESOURCE_PATCH,
+                                        .patch = RESOURCE_PATCH_MERGE,
+                                        .kind = model_kind_by_id(MODEL_CERTIFICATESIGNINGREQUEST),
+                                        .name = KE_STR("c"),
+                                        .subresource = ke_str_c(part) };
+    return test_write(r, request, body.ptr);
+}
+
+static void who_asks_is_written_by_the_server(void **state)
+{
+    struct test_resources *r = *state;
+    struct auth_user user = jane();
+    assert_int_equal(create(r, rsa_csr,
+                            GOOD ",\"username\":\"system:admin\",\"groups\":[\"system:masters\"],"
+                                 "\"uid\":\"x\",\"extra\":{\"scope\":[\"all\"]}",
+                            &user),
+                     KE_OK);
+    assert_string_equal(test_field(r, "spec.username"), "jane");
+    assert_string_equal(test_field(r, "spec.uid"), "u-1");
+    assert_string_equal(test_field(r, "spec.groups.0"), "dev");
+    assert_string_equal(test_field(r, "spec.groups.2"), "");
+    assert_string_equal(test_field(r, "spec.extra.k.1"), "w");
+    assert_string_equal(test_field(r, "spec.extra.scope.0"), "");
+}
+
+static void what_is_asked_never_changes(void **state)
+{
+    struct test_resources *r = *state;
+    struct auth_user user = jane();
+    assert_int_equal(create(r, rsa_csr, GOOD, &user), KE_OK);
+    assert_int_equal(test_merge(r, MODEL_CERTIFICATESIGNINGREQUEST, "", "c",
+                                "{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"username\":"
+                                "\"other\",\"usages\":[\"any\"]},\"status\":{\"certificate\":"
+                                "\"eA==\"}}"),
+                     KE_OK);
+    assert_string_equal(test_field(r, "metadata.labels.a"), "b");
+    assert_string_equal(test_field(r, "spec.username"), "jane");
+    assert_string_equal(test_field(r, "spec.usages.0"), "client auth");
+    assert_string_equal(test_field(r, "status.certificate"), "");
+}
+
+#define APPROVED "{\"type\":\"Approved\",\"status\":\"True\",\"reason\":\"r\"}"
+#define DENIED   "{\"type\":\"Denied\",\"status\":\"True\"}"
+#define FAILED   "{\"type\":\"Failed\",\"status\":\"True\"}"
+
+static void approval_decides_approved_and_denied_and_status_the_rest(void **state)
+{
+    struct test_resources *r = *state;
+    assert_int_equal(create(r, rsa_csr, GOOD, NULL), KE_OK);
+    /* Each part leaves alone what is the other's. */
+    assert_int_equal(answer(r, "status", "{\"conditions\":[" APPROVED "]}"), KE_OK);
+    assert_string_equal(test_field(r, "status.conditions.0.type"), "");
+    assert_int_equal(answer(r, "approval",
+                            "{\"conditions\":[" FAILED "," APPROVED "],\"certificate\":\"eA==\"}"),
+                     KE_OK);
+    assert_string_equal(test_field(r, "status.conditions.0.type"), "Approved");
+    assert_string_equal(test_field(r, "status.conditions.1.type"), "");
+    assert_string_equal(test_field(r, "status.certificate"), "");
+    assert_int_not_equal(strlen(test_field(r, "status.conditions.0.lastUpdateTime")), 0);
+    assert_int_not_equal(strlen(test_field(r, "status.conditions.0.lastTransitionTime")), 0);
+    assert_int_equal(answer(r, "status", "{\"conditions\":[" FAILED "]}"), KE_OK);
+    assert_string_equal(test_field(r, "status.conditions.0.type"), "Approved");
+    assert_string_equal(test_field(r, "status.conditions.1.type"), "Failed");
+}
+
+static void decisions_are_not_taken_back(void **state)
+{
+    struct test_resources *r = *state;
+    assert_int_equal(create(r, rsa_csr, GOOD, NULL), KE_OK);
+    assert_int_equal(answer(r, "approval", "{\"conditions\":[" APPROVED "]}"), KE_OK);
+    assert_int_equal(answer(r, "approval", "{\"conditions\":[]}"), KE_INVALID);
+    assert_non_null(strstr(r->message, "updates may not remove a condition of type \"Approved\""));
+    assert_int_equal(answer(r, "approval", "{\"conditions\":[" APPROVED "," DENIED "]}"),
+                     KE_INVALID);
+    assert_non_null(strstr(r->message, "Approved and Denied conditions are mutually exclusive"));
+    assert_int_equal(
+        answer(r, "approval", "{\"conditions\":[{\"type\":\"Approved\",\"status\":\"False\"}]}"),
+        KE_INVALID);
+    assert_int_equal(answer(r, "status", "{\"certificate\":\"eA==\"}"), KE_INVALID);
+    assert_non_null(strstr(r->message, "must contain at least one CERTIFICATE PEM block"));
+}
+
+static void requests_that_cannot_be_are_refused(void **state)
+{
+    struct test_resources *r = *state;
+    static const struct {
+        const char *pem, *more, *words;
+    } cases[] = {
+        { "x", GOOD,
+          "spec.request: Invalid value: []byte{0x78}: PEM block type must be CERTIFICATE REQUEST" },
+        { rsa_csr, "", "spec.usages: Required value" },
+        { rsa_csr, "", "spec.signerName: Required value" },
+        { rsa_csr, ",\"signerName\":\"a/b\",\"usages\":[\"any\",\"any\"]",
+          "should be a domain with at least two segments separated by dots" },
+        { rsa_csr, ",\"signerName\":\"a/b\",\"usages\":[\"any\",\"any\"]",
+          "spec.usages[1]: Duplicate value: \"any\"" },
+        { rsa_csr, ",\"signerName\":\"a_b.c/d\",\"usages\":[\"any\"]", "validating label \"a_b\"" },
+        { rsa_csr, GOOD ",\"expirationSeconds\":599",
+          "may not specify a duration less than 600 seconds (10 minutes)" },
+    };
+    for (size_t i = 0; i < KE_ARRAY_LEN(cases); i++) {
+        assert_int_equal(create(r, cases[i].pem, cases[i].more, NULL), KE_INVALID);
+        if (strstr(r->message, cases[i].words) == NULL)
+            fail_msg("%s", r->message);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(who_asks_is_written_by_the_server),
+        TEST(what_is_asked_never_changes),
+        TEST(approval_decides_approved_and_denied_and_status_the_rest),
+        TEST(decisions_are_not_taken_back),
+        TEST(requests_that_cannot_be_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
