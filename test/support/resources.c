@@ -69,6 +69,7 @@ static void answered(void *ctx, const struct resource_reply *reply)
     r->code = reply->code;
     r->is_created = reply->is_created;
     r->is_deleted = reply->is_deleted;
+    r->retry_after_s = reply->retry_after_s;
     snprintf(r->message, sizeof(r->message), "%.*s", KE_STR_ARG(reply->message));
     snprintf(r->details, sizeof(r->details), "%.*s|%.*s|%.*s", KE_STR_ARG(reply->detail_name),
              KE_STR_ARG(reply->detail_group), KE_STR_ARG(reply->detail_kind));

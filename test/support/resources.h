@@ -29,6 +29,7 @@ struct test_resources {
     char cause[512];   /* "reason|message|field" */
     char warnings[1024];
     bool is_created, is_deleted;
+    uint32_t retry_after_s;
     cJSON *object; /* what was answered; NULL: none */
     int64_t revision;
     size_t n_list;
