@@ -40,11 +40,11 @@ static enum ke_code unrecognized(struct ke_str body, const char *kind, const str
 }
 
 static enum ke_code parse_text(enum format format, struct ke_str body, const char *kind,
-                               cJSON **out, struct ke_err *err)
+                               struct ke_buf *duplicates, cJSON **out, struct ke_err *err)
 {
     struct ke_err why;
     cJSON *json = NULL;
-    enum ke_code rc = format == FORMAT_YAML ? model_yaml_parse(body, &json, NULL, &why)
+    enum ke_code rc = format == FORMAT_YAML ? model_yaml_parse(body, &json, duplicates, &why)
                                             : ke_json_parse(body, &json, &why);
     if (rc == KE_OK && !cJSON_IsObject(json)) {
         cJSON_Delete(json);
@@ -62,19 +62,19 @@ static enum ke_code parse_text(enum format format, struct ke_str body, const cha
 }
 
 static enum ke_code decode(enum format format, struct ke_str body,
-                           const struct model_message *message, const char *kind, cJSON **out,
-                           struct ke_err *err)
+                           const struct model_message *message, const char *kind,
+                           struct ke_buf *duplicates, cJSON **out, struct ke_err *err)
 {
     if (format == FORMAT_PROTOBUF) {
         return model_protobuf_decode(body, message, out, err);
     }
-    return parse_text(format, body, kind, out, err);
+    return parse_text(format, body, kind, duplicates, out, err);
 }
 
 enum api_body_error api_body_object(struct ke_str content_type, struct ke_str body,
                                     const struct model_kind *kind,
-                                    const struct model_version *version, cJSON **out,
-                                    struct ke_err *err)
+                                    const struct model_version *version, struct ke_buf *duplicates,
+                                    cJSON **out, struct ke_err *err)
 {
     enum format format = body_format(content_type);
     bool is_unreadable = format == FORMAT_PROTOBUF && kind->custom != NULL; /* has no numbers */
@@ -82,7 +82,7 @@ enum api_body_error api_body_object(struct ke_str content_type, struct ke_str bo
         return API_BODY_UNSUPPORTED;
     }
     const struct model_message *message = model_schema_find(ke_str_c(version->message));
-    enum ke_code rc = decode(format, body, message, kind->kind, out, err);
+    enum ke_code rc = decode(format, body, message, kind->kind, duplicates, out, err);
     return rc == KE_OK ? API_BODY_OK : API_BODY_BAD;
 }
 
@@ -99,7 +99,7 @@ enum api_body_error api_body_delete_options(struct ke_str content_type, struct k
     }
     cJSON *json = NULL;
     const struct model_message *message = model_schema_find(KE_STR("meta.v1.DeleteOptions"));
-    if (decode(format, body, message, "DeleteOptions", &json, err) != KE_OK) {
+    if (decode(format, body, message, "DeleteOptions", NULL, &json, err) != KE_OK) {
         return API_BODY_BAD;
     }
     struct ke_str kind = ke_json_str(json, "kind");
@@ -112,7 +112,8 @@ enum api_body_error api_body_delete_options(struct ke_str content_type, struct k
     return API_BODY_OK;
 }
 
-enum api_body_error api_body_patch(struct ke_str content_type, struct ke_str body, cJSON **out,
+enum api_body_error api_body_patch(struct ke_str content_type, struct ke_str body,
+                                   struct ke_buf *duplicates, cJSON **out,
                                    enum resource_patch *out_type, struct ke_err *err)
 {
     struct ke_str type = api_media_type(content_type);
@@ -122,11 +123,15 @@ enum api_body_error api_body_patch(struct ke_str content_type, struct ke_str bod
         *out_type = RESOURCE_PATCH_MERGE;
     } else if (ke_str_eq_c(type, "application/strategic-merge-patch+json")) {
         *out_type = RESOURCE_PATCH_STRATEGIC;
+    } else if (ke_str_eq_c(type, "application/apply-patch+yaml")) {
+        *out_type = RESOURCE_PATCH_APPLY;
     } else {
         return API_BODY_UNSUPPORTED;
     }
     struct ke_err why;
-    enum ke_code rc = ke_json_parse(body, out, &why);
+    enum ke_code rc = *out_type == RESOURCE_PATCH_APPLY
+                          ? model_yaml_parse(body, out, duplicates, &why)
+                          : ke_json_parse(body, out, &why);
     if (rc == KE_OK) {
         return API_BODY_OK;
     }

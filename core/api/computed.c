@@ -123,7 +123,7 @@ cJSON *api_computed_body(struct api_request *request, const struct model_kind *k
     model_issues_init(&issues, request->arena);
     enum api_body_error decoded =
         api_body_object(api_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE),
-                        ke_buf_str(&request->body), kind, &kind->versions[0], &body, &err);
+                        ke_buf_str(&request->body), kind, &kind->versions[0], NULL, &body, &err);
     if (decoded == API_BODY_UNSUPPORTED) {
         struct api_status status = {
             .http = 415,

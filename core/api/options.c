@@ -6,6 +6,7 @@
 
 #include "core/base/json.h"
 #include "core/base/limits.h"
+#include "core/model/field_manager.h"
 
 static void forbid(struct model_issues *issues, const char *field, const char *why)
 {
@@ -202,16 +203,34 @@ static void parse_validation(const struct api_query *query, struct resource_requ
     }
 }
 
+static void parse_apply(const struct api_query *query, struct resource_request *out,
+                        struct model_issues *issues)
+{
+    bool is_apply = out->verb == RESOURCE_PATCH && out->patch == RESOURCE_PATCH_APPLY;
+    bool says_force = api_query_get(query, "force").len > 0;
+    out->is_forced = is_apply && api_query_bool(query, "force");
+    if (out->verb == RESOURCE_PATCH && !is_apply && says_force) {
+        model_report_forbidden(issues, model_path_root("force"),
+                               "may not be specified for non-apply patch");
+    }
+    if (is_apply && out->field_manager.len == 0) {
+        model_report_required(issues, model_path_root("fieldManager"),
+                              "is required for apply patch");
+    }
+}
+
 enum ke_code api_write_options_parse(const struct api_query *query, const char *what,
                                      struct resource_request *out, struct model_issues *issues,
                                      struct ke_err *err)
 {
     struct ke_str dry_run = api_query_get(query, "dryRun");
+    out->field_manager = api_query_get(query, "fieldManager");
+    parse_apply(query, out, issues);
+    model_check_field_manager(issues, model_path_root("fieldManager"), out->field_manager);
     if (dry_run.ptr != NULL) {
         (void)resource_dry_run_set(dry_run, out, issues);
     }
     parse_validation(query, out, issues);
-    out->field_manager = api_query_get(query, "fieldManager");
     return invalid(issues, what, err);
 }
 

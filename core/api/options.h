@@ -35,7 +35,8 @@ enum ke_code api_list_options_parse(const struct api_query *query, const struct 
                                     struct model_issues *issues, struct ke_err *err) KE_MUST_CHECK;
 void api_list_options_clear(struct api_list_options *options);
 
-/* dryRun, fieldValidation, fieldManager of a write; what names the options: "CreateOptions". */
+/* dryRun, fieldValidation, fieldManager and force of a write; what names the options:
+ * "CreateOptions". out->verb and out->patch are set. */
 enum ke_code api_write_options_parse(const struct api_query *query, const char *what,
                                      struct resource_request *out, struct model_issues *issues,
                                      struct ke_err *err) KE_MUST_CHECK;

@@ -11,11 +11,13 @@
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
+#include "core/model/field_manager.h"
 
 /* What a completion leaves for the loop. */
 struct write_work {
     struct resource_request request;
-    cJSON *delete_body; /* its texts are borrowed by request */
+    struct ke_buf duplicates; /* its text is borrowed by request */
+    cJSON *delete_body;       /* its texts are borrowed by request */
     enum ke_code code;
     struct registry_object *object;
     char *failure; /* Status */
@@ -32,6 +34,7 @@ static void work_free(struct write_work *work)
     registry_object_unref(work->object);
     registry_list_free(&work->deleted);
     cJSON_Delete(work->delete_body);
+    ke_buf_free(&work->duplicates);
     for (size_t i = 0; i < work->n_warnings; i++) {
         ke_autofree(&work->warnings[i].ptr);
     }
@@ -41,6 +44,20 @@ static void work_free(struct write_work *work)
 
 /* ---- completion: on the writer's thread, or at once --------------------------------------------
  */
+
+/* Conflicts name no object: details are the causes alone. NULL: out of memory. */
+static struct api_cause *causes_of_apply(const struct resource_reply *reply)
+{
+    struct api_cause *causes = ke_alloc_n(reply->n_causes, sizeof(*causes));
+    for (size_t i = 0; causes != NULL && i < reply->n_causes; i++) {
+        causes[i] = (struct api_cause){
+            .reason = reply->causes[i].reason,
+            .message = reply->causes[i].message,
+            .field = reply->causes[i].field,
+        };
+    }
+    return causes;
+}
 
 /* The Status is made while the reply's texts live. */
 static void keep_failure(struct write_work *work, const struct resource_reply *reply)
@@ -64,6 +81,16 @@ static void keep_failure(struct write_work *work, const struct resource_reply *r
     status.causes = &cause;
     status.n_causes = cause.reason.len > 0 ? 1 : 0;
     if (reply->is_told) {
+        status.message = reply->message;
+    }
+    ke_auto_ptr struct api_cause *causes = NULL;
+    if (reply->n_causes > 0) {
+        causes = causes_of_apply(reply);
+        status.causes = causes;
+        status.n_causes = causes != NULL ? reply->n_causes : 0;
+    }
+    if (reply->is_explained) {
+        status.reason = "";
         status.message = reply->message;
     }
     if (reply->retry_after_s > 0 || cause.reason.len > 0) {
@@ -204,7 +231,7 @@ static void respond_unsupported(struct api_request *request, bool is_patch)
         status.message =
             KE_STR("the body of the request was in an unknown format - accepted media types "
                    "include: application/json-patch+json, application/merge-patch+json, "
-                   "application/strategic-merge-patch+json");
+                   "application/strategic-merge-patch+json, application/apply-patch+yaml");
         status.details = API_DETAILS_EMPTY;
         if (is_custom(request)) {
             status.message =
@@ -223,7 +250,8 @@ static enum api_body_error take_body(struct api_request *request, struct write_w
     struct ke_str body = ke_buf_str(&request->body);
     struct resource_request *write = &work->request;
     if (write->verb == RESOURCE_PATCH) {
-        enum api_body_error rc = api_body_patch(type, body, &write->body, &write->patch, err);
+        enum api_body_error rc =
+            api_body_patch(type, body, &work->duplicates, &write->body, &write->patch, err);
         /* Nothing says how lists of a custom kind are merged but server-side apply. */
         bool is_refused =
             rc == API_BODY_OK && write->patch == RESOURCE_PATCH_STRATEGIC && is_custom(request);
@@ -234,7 +262,7 @@ static enum api_body_error take_body(struct api_request *request, struct write_w
         bool is_spoken = sub != NULL && sub->speaks != NULL;
         return api_body_object(type, body, is_spoken ? sub->speaks : request->kind,
                                is_spoken ? &sub->speaks->versions[0] : request->version,
-                               &write->body, err);
+                               &work->duplicates, &write->body, err);
     }
     return api_body_delete_options(type, body, &work->delete_body, err);
 }
@@ -284,6 +312,16 @@ static enum resource_verb write_verb(struct ke_str verb)
     return ke_str_eq_c(verb, "delete") ? RESOURCE_DELETE : RESOURCE_DELETE_COLLECTION;
 }
 
+/* Who does not say who it is goes by the name of its program. */
+static void name_manager(struct api_request *request, struct resource_request *write)
+{
+    if (write->field_manager.len > 0) {
+        return;
+    }
+    struct ke_str agent = api_request_header(request, MHD_HTTP_HEADER_USER_AGENT);
+    write->field_manager = model_field_manager_of_agent(agent, request->arena);
+}
+
 static void submit(struct api_request *request, struct write_work *work)
 {
     ke_buf_free(&request->body);
@@ -316,8 +354,10 @@ void api_handle_write(struct api_request *request)
         .asker = request->user,
         .grace_period_s = -1,
     };
+    work->duplicates = (struct ke_buf)KE_BUF_INIT(LIMIT_ISSUE_TEXT_BYTES);
     model_issues_init(&issues, request->arena);
     enum api_body_error decoded = take_body(request, work, &err);
+    work->request.yaml_duplicates = ke_buf_str(&work->duplicates);
     if (decoded == API_BODY_UNSUPPORTED) {
         respond_unsupported(request, work->request.verb == RESOURCE_PATCH);
         work_free(work);
@@ -336,5 +376,6 @@ void api_handle_write(struct api_request *request)
         work_free(work);
         return;
     }
+    name_manager(request, &work->request);
     submit(request, work);
 }

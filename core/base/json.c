@@ -20,6 +20,11 @@ const cJSON *ke_json_get(const cJSON *object, const char *name)
     return NULL;
 }
 
+bool ke_json_is_duplicate(const cJSON *value)
+{
+    return value != NULL && (value->type & JSON_DUPLICATE) != 0;
+}
+
 cJSON *ke_json_get_mut(cJSON *object, const char *name)
 {
     if (!cJSON_IsObject(object))

@@ -27,6 +27,11 @@ static inline void ke_json_autofree(cJSON **p)
  * Errors: KE_MALFORMED (with the position), KE_NOMEM.
  */
 enum ke_code ke_json_parse(struct ke_str text, cJSON **out, struct ke_err *err) KE_MUST_CHECK;
+/*
+ * Did the text that value was parsed from have an earlier member of its name beside it? The last
+ * one is kept, as Go does; strict validation wants to know. Copies of the value still say so.
+ */
+bool ke_json_is_duplicate(const cJSON *value);
 /* Compact, in member order, integers without exponent; < > & are printed as they are. */
 void ke_json_print(const cJSON *value, struct ke_buf *out);
 void ke_json_print_pretty(const cJSON *value, unsigned indent, struct ke_buf *out);

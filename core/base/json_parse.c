@@ -345,10 +345,11 @@ static void drop_member(cJSON *object, cJSON *member)
 }
 
 /* Drops earlier members of the same name as this, the last. For objects that are still small. */
-static void drop_same_name(cJSON *object, const cJSON *last)
+static void drop_same_name(cJSON *object, cJSON *last)
 {
     for (cJSON *it = object->child; it != last; it = it->next) {
         if (strcmp(it->string, last->string) == 0) {
+            last->type |= JSON_DUPLICATE;
             drop_member(object, it);
             return; /* it was the only one: this runs for each member */
         }
@@ -361,8 +362,10 @@ static bool drop_duplicates_sorted(struct json_parser *p, cJSON *object, size_t 
     if (members == NULL)
         return fail_nomem(p);
     for (size_t i = 0; i + 1 < n; i++) {
-        if (strcmp(members[i].node->string, members[i + 1].node->string) == 0)
+        if (strcmp(members[i].node->string, members[i + 1].node->string) == 0) {
+            members[i + 1].node->type |= JSON_DUPLICATE;
             drop_member(object, members[i].node);
+        }
     }
     free(members);
     return true;

@@ -10,6 +10,9 @@
 /* Integers up to this, and from its negative, are doubles without loss. */
 #define JSON_EXACT_MAX (INT64_C(1) << 53)
 
+/* In cJSON's type, beyond its own bits; copies of a node keep it. */
+enum { JSON_DUPLICATE = 1 << 16 };
+
 struct json_member {
     cJSON *node;
     size_t place; /* in the object: equal names stay in this order */

@@ -32,6 +32,10 @@
 #define LIMIT_YAML_ALIASED_BYTES   (16U << 20) /* that aliases and merges may copy */
 #define LIMIT_PATCH_STEPS          (20U << 20) /* members and elements that a patch walks over */
 #define LIMIT_PATCH_LIST           4096        /* directives in a list, names in one */
+#define LIMIT_APPLY_BYTES          (64U << 20) /* sets of fields of one write */
+#define LIMIT_MANAGED_UPDATES      10 /* Update entries; the oldest become one */
+#define LIMIT_FIELD_MANAGER_BYTES  128
+#define LIMIT_SUBRESOURCE_BYTES    256
 #define LIMIT_LABEL_SELECTOR_BYTES 16384
 #define LIMIT_ISSUE_TEXT_BYTES     (4U << 20) /* one problem of an object, its value quoted */
 #define LIMIT_ANNOTATIONS_BYTES    (256U << 10)

@@ -7,6 +7,7 @@
 
 #include "core/base/json.h"
 #include "core/base/limits.h"
+#include "core/model/field_manager.h"
 #include "core/model/names.h"
 #include "core/model/values.h"
 
@@ -273,6 +274,35 @@ static void check_update(const struct model_kind *kind, const struct model_path 
     check_immutable(path, "uid", meta, old, issues);
 }
 
+static void check_managed_entry(const struct model_path *path, const cJSON *entry,
+                                struct model_issues *issues)
+{
+    struct ke_str operation = ke_json_str(entry, "operation");
+    struct ke_str type = ke_json_str(entry, "fieldsType");
+    if (!ke_str_eq_c(operation, "Apply") && !ke_str_eq_c(operation, "Update"))
+        model_report_invalid(issues, model_path_child(path, "operation"), operation,
+                             "must be `Apply` or `Update`");
+    if (type.len > 0 && !ke_str_eq_c(type, "FieldsV1"))
+        model_report_invalid(issues, model_path_child(path, "fieldsType"), type,
+                             "must be `FieldsV1`");
+    model_check_field_manager(issues, model_path_child(path, "manager"),
+                              ke_json_str(entry, "manager"));
+    if (ke_json_str(entry, "subresource").len > LIMIT_SUBRESOURCE_BYTES)
+        model_report_too_long(issues, model_path_child(path, "subresource"),
+                              LIMIT_SUBRESOURCE_BYTES);
+}
+
+static void check_managed(const struct model_path *path, const cJSON *entries,
+                          struct model_issues *issues)
+{
+    size_t i = 0;
+    const cJSON *it = NULL;
+    cJSON_ArrayForEach(it, entries) {
+        struct model_path place = model_path_index(path, i++);
+        check_managed_entry(&place, it, issues);
+    }
+}
+
 void model_meta_validate(const struct model_kind *kind, const cJSON *object, const cJSON *old,
                          struct model_issues *issues)
 {
@@ -295,4 +325,6 @@ void model_meta_validate(const struct model_kind *kind, const cJSON *object, con
     /* The group of definitions and the kinds they define have only the rules common to all. */
     if (kind->custom == NULL && kind->id != MODEL_CUSTOMRESOURCEDEFINITION)
         check_finalizer_domains(&finalizers, ke_json_get(meta, "finalizers"), issues);
+    struct model_path managed = model_path_child(&path, "managedFields");
+    check_managed(&managed, ke_json_get(meta, "managedFields"), issues);
 }

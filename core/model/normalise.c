@@ -28,7 +28,9 @@ static void add_path(const struct normalise_place *place, struct ke_buf *out)
     ke_buf_add_c(out, place->name);
 }
 
-static void report_unknown(struct normaliser *n, const struct normalise_place *place)
+/* what: "unknown" or "duplicate". */
+static void report_field(struct normaliser *n, const struct normalise_place *place,
+                         const char *what)
 {
     if (n->unknown == NULL)
         return;
@@ -37,7 +39,7 @@ static void report_unknown(struct normaliser *n, const struct normalise_place *p
     add_path(place, &path);
     model_issues_add(
         n->unknown, MODEL_ISSUE_INVALID, ke_str_of(NULL, 0),
-        ke_arena_fmt(n->unknown->arena, "unknown field \"%.*s\"", KE_STR_ARG(ke_buf_str(&path))));
+        ke_arena_fmt(n->unknown->arena, "%s field \"%.*s\"", what, KE_STR_ARG(ke_buf_str(&path))));
 }
 
 /* ---- lists, maps and special messages -------------------------------------------------------- */
@@ -126,6 +128,7 @@ static enum ke_code walk_elements(struct normaliser *n, const struct normalise_s
     cJSON *next = NULL;
     for (cJSON *item = container->child; item != NULL; item = next) {
         next = item->next;
+        bool is_duplicate = ke_json_is_duplicate(item);
         if (cJSON_IsNull(item)) {
             enum ke_code rc = replace_null(n, slot->field, container, &item);
             if (rc != KE_OK)
@@ -139,6 +142,8 @@ static enum ke_code walk_elements(struct normaliser *n, const struct normalise_s
                                          .name = is_map ? item->string : NULL,
                                          .index = index,
                                          .is_key = is_map };
+        if (is_duplicate)
+            report_field(n, &place, "duplicate");
         struct normalise_slot inner = { slot->owner, slot->field, &place };
         enum ke_code rc = walk_value(n, &inner, container, item);
         if (rc != KE_OK)
@@ -259,6 +264,8 @@ static enum ke_code walk_member(struct normaliser *n, const struct model_message
     const struct model_field *field = model_schema_field(message, ke_str_c(member->string));
     struct normalise_slot slot = { message, field, &place };
     if (field == NULL && is_type_meta(message, member->string)) {
+        if (ke_json_is_duplicate(member))
+            report_field(n, &place, "duplicate");
         if (cJSON_IsNull(member))
             drop_member(object, member);
         else if (!cJSON_IsString(member))
@@ -266,7 +273,9 @@ static enum ke_code walk_member(struct normaliser *n, const struct model_message
         return KE_OK;
     }
     if (field == NULL)
-        report_unknown(n, &place);
+        report_field(n, &place, "unknown");
+    else if (ke_json_is_duplicate(member))
+        report_field(n, &place, "duplicate");
     if (field == NULL || cJSON_IsNull(member)) {
         drop_member(object, member);
         return KE_OK;

@@ -107,8 +107,9 @@ const char *model_field_default(const struct model_field *field);   /* as JSON t
  * checked; members that are null, or empty and marked omitempty, are removed; structs and scalars
  * that are always printed are added (but kind and apiVersion); null elements become zero;
  * quantities are made canonical, times and base64 checked.
- * unknown (may be NULL) is given each unknown member, which is removed: message is upstream's text
- * `unknown field "spec.foo"`, field is empty.
+ * unknown (may be NULL) is given each unknown member, which is removed, and each that stood there
+ * twice (ke_json_is_duplicate): message is upstream's text `unknown field "spec.foo"`, `duplicate
+ * field "spec.foo"`; field is empty.
  * Errors: KE_MALFORMED with the text that stands behind `cannot be handled as a Service: `, such
  * as `json: cannot unmarshal string into Go struct field ServicePort.spec.ports.port of type
  * int32`; KE_TOO_LARGE; KE_NOMEM. On failure the object may be changed in part: throw it away.

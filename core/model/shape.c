@@ -146,72 +146,58 @@ static bool key_default_of_field(const struct model_field *field, struct ke_str 
     return text != NULL;
 }
 
-/* ---- OpenAPI v3 ---------------------------------------------------------------------------- */
+/* ---- structural schemas -------------------------------------------------------------------- */
 
-static bool is_marked_true(const cJSON *schema, const char *name)
+static struct model_shape list_of_structural(const struct model_structural *schema)
 {
-    return ke_json_bool(schema, name, false);
-}
-
-static struct model_shape list_of_schema(const cJSON *schema)
-{
-    struct ke_str type = ke_json_str(schema, "x-kubernetes-list-type");
-    struct model_shape shape = { .kind = MODEL_SHAPE_LIST, .schema = schema };
-    if (ke_str_eq_c(type, "map"))
+    struct model_shape shape = { .kind = MODEL_SHAPE_LIST, .structural = schema };
+    if (schema->list == MODEL_STRUCTURAL_LIST_MAP)
         shape.list = MODEL_SHAPE_LIST_MAP;
-    else if (ke_str_eq_c(type, "set"))
+    else if (schema->list == MODEL_STRUCTURAL_LIST_SET)
         shape.list = MODEL_SHAPE_LIST_SET;
     shape.is_atomic = shape.list == MODEL_SHAPE_LIST_ATOMIC;
     return shape;
 }
 
-static struct model_shape object_of_schema(const cJSON *schema, bool is_root)
+static struct model_shape object_of_structural(const struct model_structural *schema)
 {
-    bool is_open = ke_json_get(schema, "properties") == NULL &&
-                   !cJSON_IsObject(ke_json_get(schema, "additionalProperties"));
-    bool is_atomic = ke_str_eq_c(ke_json_str(schema, "x-kubernetes-map-type"), "atomic");
-    if (is_open && !is_root)
-        return deduced(is_atomic);
-    return (struct model_shape){
-        .kind = MODEL_SHAPE_OBJECT, .is_atomic = is_atomic, .schema = schema, .is_root = is_root
-    };
+    bool says_nothing = schema->n_members == 0 && schema->additional == NULL;
+    if (says_nothing && !schema->is_embedded)
+        return deduced(schema->is_atomic_map);
+    return (struct model_shape){ .kind = MODEL_SHAPE_OBJECT,
+                                 .is_atomic = schema->is_atomic_map,
+                                 .structural = schema,
+                                 .is_root = schema->is_embedded };
 }
 
-static struct model_shape shape_of_schema(const cJSON *schema)
+static struct model_shape shape_of_structural(const struct model_structural *schema)
 {
-    struct ke_str type = ke_json_str(schema, "type");
-    bool is_embedded = is_marked_true(schema, "x-kubernetes-embedded-resource");
-    if (is_marked_true(schema, "x-kubernetes-int-or-string"))
+    if (schema->is_int_or_string)
         return scalar(MODEL_SHAPE_ANY_SCALAR);
-    if (ke_str_eq_c(type, "string"))
+    switch ((enum model_structural_type)schema->type) {
+    case MODEL_STRUCTURAL_STRING:
         return scalar(MODEL_SHAPE_STRING);
-    if (ke_str_eq_c(type, "integer") || ke_str_eq_c(type, "number"))
+    case MODEL_STRUCTURAL_INTEGER:
+    case MODEL_STRUCTURAL_NUMBER:
         return scalar(MODEL_SHAPE_NUMBER);
-    if (ke_str_eq_c(type, "boolean"))
+    case MODEL_STRUCTURAL_BOOLEAN:
         return scalar(MODEL_SHAPE_BOOL);
-    if (ke_str_eq_c(type, "array"))
-        return list_of_schema(schema);
-    if (ke_str_eq_c(type, "object") || is_embedded)
-        return object_of_schema(schema, is_embedded);
-    /* No type: whatever it holds is one value, unless it says that it keeps what it does not know.
-     */
-    return deduced(!is_marked_true(schema, "x-kubernetes-preserve-unknown-fields"));
-}
-
-struct model_shape model_shape_of_schema(const cJSON *schema)
-{
-    return (struct model_shape){ .kind = MODEL_SHAPE_OBJECT, .schema = schema, .is_root = true };
-}
-
-static const cJSON *find_property(const cJSON *schema, struct ke_str name)
-{
-    const cJSON *properties = ke_json_get(schema, "properties");
-    const cJSON *it = NULL;
-    cJSON_ArrayForEach(it, properties) {
-        if (ke_str_eq_c(name, it->string))
-            return it;
+    case MODEL_STRUCTURAL_ARRAY:
+        return list_of_structural(schema);
+    case MODEL_STRUCTURAL_OBJECT:
+        return object_of_structural(schema);
+    case MODEL_STRUCTURAL_ANY:
+        break;
     }
-    return NULL;
+    /* What it holds is one value, unless the schema keeps what it does not know. */
+    return deduced(!schema->keeps_unknown);
+}
+
+struct model_shape model_shape_of_structural(const struct model_structural *schema)
+{
+    return (struct model_shape){ .kind = MODEL_SHAPE_OBJECT,
+                                 .structural = schema,
+                                 .is_root = true };
 }
 
 static bool is_root_member(struct ke_str name)
@@ -226,25 +212,36 @@ static struct model_shape member_of_root(struct ke_str name)
     return model_shape_of_message(model_schema_find(KE_STR("meta.v1.ObjectMeta")));
 }
 
-static struct model_shape member_of_schema(const struct model_shape *object, struct ke_str name)
+static struct model_shape member_of_structural(const struct model_shape *object, struct ke_str name)
 {
+    const struct model_structural *schema = object->structural;
     if (object->is_root && is_root_member(name))
         return member_of_root(name);
-    const cJSON *property = find_property(object->schema, name);
-    if (property != NULL)
-        return shape_of_schema(property);
-    const cJSON *others = ke_json_get(object->schema, "additionalProperties");
-    if (cJSON_IsObject(others))
-        return shape_of_schema(others);
-    if (object->schema == NULL || cJSON_IsTrue(others) ||
-        is_marked_true(object->schema, "x-kubernetes-preserve-unknown-fields"))
+    if (schema == NULL)
         return deduced(false);
-    return undeclared();
+    const struct model_structural *member = model_structural_member(schema, name);
+    if (member != NULL)
+        return shape_of_structural(member);
+    if (schema->additional != NULL)
+        return shape_of_structural(schema->additional);
+    return schema->has_additional || schema->keeps_unknown ? deduced(false) : undeclared();
 }
 
-static bool key_default_of_schema(const cJSON *schema, struct ke_str key, struct ke_buf *out)
+static bool key_of_structural(const struct model_structural *schema, size_t i,
+                              struct ke_str *out_name)
 {
-    const cJSON *value = ke_json_get(find_property(ke_json_get(schema, "items"), key), "default");
+    if (schema->checks == NULL || i >= schema->checks->n_list_keys)
+        return false;
+    *out_name = ke_str_c(schema->checks->list_keys[i]);
+    return true;
+}
+
+static bool key_default_of_structural(const struct model_structural *schema, struct ke_str key,
+                                      struct ke_buf *out)
+{
+    const struct model_structural *member =
+        schema->items != NULL ? model_structural_member(schema->items, key) : NULL;
+    const cJSON *value = member != NULL ? member->default_value : NULL;
     if (value != NULL)
         ke_json_print(value, out);
     return value != NULL;
@@ -262,7 +259,7 @@ struct model_shape model_shape_member(const struct model_shape *object, struct k
         return member_of_message(object->message, name);
     if (object->field != NULL)
         return value_of_field(object->field);
-    return member_of_schema(object, name);
+    return member_of_structural(object, name);
 }
 
 bool model_shape_names(const struct model_shape *object, struct ke_str name)
@@ -271,7 +268,9 @@ bool model_shape_names(const struct model_shape *object, struct ke_str name)
         return false;
     if (object->message != NULL)
         return member_of_message(object->message, name).kind != MODEL_SHAPE_UNDECLARED;
-    return (object->is_root && is_root_member(name)) || find_property(object->schema, name) != NULL;
+    if (object->is_root && is_root_member(name))
+        return true;
+    return object->structural != NULL && model_structural_member(object->structural, name) != NULL;
 }
 
 struct model_shape model_shape_element(const struct model_shape *list)
@@ -284,8 +283,8 @@ struct model_shape model_shape_element(const struct model_shape *list)
         return scalar(MODEL_SHAPE_STRING);
     if (list->field != NULL)
         return value_of_field(list->field);
-    const cJSON *items = ke_json_get(list->schema, "items");
-    return items != NULL ? shape_of_schema(items) : deduced(true);
+    bool says_items = list->structural != NULL && list->structural->items != NULL;
+    return says_items ? shape_of_structural(list->structural->items) : deduced(true);
 }
 
 bool model_shape_key(const struct model_shape *list, size_t i, struct ke_str *out_name)
@@ -294,17 +293,12 @@ bool model_shape_key(const struct model_shape *list, size_t i, struct ke_str *ou
         return false;
     if (list->field != NULL)
         return key_of_field(list->field, i, out_name);
-    const cJSON *keys = ke_json_get(list->schema, "x-kubernetes-list-map-keys");
-    const cJSON *key = cJSON_GetArrayItem(keys, (int)i);
-    if (!cJSON_IsString(key))
-        return false;
-    *out_name = ke_json_value_str(key);
-    return true;
+    return list->structural != NULL && key_of_structural(list->structural, i, out_name);
 }
 
 bool model_shape_key_default(const struct model_shape *list, struct ke_str key, struct ke_buf *out)
 {
     if (list->field != NULL)
         return key_default_of_field(list->field, key, out);
-    return list->schema != NULL && key_default_of_schema(list->schema, key, out);
+    return list->structural != NULL && key_default_of_structural(list->structural, key, out);
 }

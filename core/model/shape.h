@@ -5,8 +5,8 @@
  * What lies at a place of an object: the view of a schema by which server-side apply merges and by
  * which it says who owns what. A shape is a small value that borrows from its schema, made anew at
  * each step down. Two things stand behind it: a message of the wire schema (core/model/schema.h)
- * and, for custom kinds, the structural OpenAPI v3 schema of a CustomResourceDefinition as parsed
- * JSON. Constant data; any thread.
+ * and, for custom kinds, a compiled structural schema (core/model/structural.h). Constant data; any
+ * thread.
  *
  *   struct model_shape spec = model_shape_member(&object, KE_STR("spec"));
  *   struct model_shape ports = model_shape_member(&spec, KE_STR("ports"));
@@ -15,13 +15,13 @@
  * Source: KEP-555 (merge strategy); the markers x-kubernetes-list-type, -list-map-keys, -map-type,
  * -preserve-unknown-fields, -int-or-string and -embedded-resource.
  */
-#include <cjson/cJSON.h>
 #include <stdbool.h>
 
 #include "core/base/buf.h"
 #include "core/base/str.h"
 #include "core/model/kind.h"
 #include "core/model/schema.h"
+#include "core/model/structural.h"
 
 enum model_shape_kind {
     MODEL_SHAPE_SCALAR,
@@ -55,8 +55,8 @@ struct model_shape {
     /* Behind it; at most one is set. */
     const struct model_message *message; /* of an object, or of the elements of a list or map */
     const struct model_field *field;     /* of a list or map, whose elements are element()'s */
-    const cJSON *schema;                 /* OpenAPI v3, borrowed */
-    bool is_root;                        /* of schema: kind, apiVersion and metadata are known */
+    const struct model_structural *structural;
+    bool is_root; /* of structural: kind, apiVersion and metadata are known */
 };
 
 /* A whole object (or any message) of the wire schema. */
@@ -65,7 +65,7 @@ struct model_shape model_shape_of_message(const struct model_message *message);
  * A whole custom object; schema borrowed, lives as long as the shape and all that are made of it.
  * NULL: a version without a schema, everything but kind, apiVersion and metadata is free form.
  */
-struct model_shape model_shape_of_schema(const cJSON *schema);
+struct model_shape model_shape_of_structural(const struct model_structural *schema);
 
 /* What lies at a member of an object (or of anything else: then UNDECLARED). */
 struct model_shape model_shape_member(const struct model_shape *object, struct ke_str name);

@@ -293,6 +293,7 @@ static enum ke_code compile(struct compiler *c, const cJSON *schema, unsigned de
     else if (ke_str_eq_c(list, "map"))
         made->list = MODEL_STRUCTURAL_LIST_MAP;
     made->is_nullable = ke_json_bool(schema, "nullable", false);
+    made->is_atomic_map = ke_str_eq_c(ke_json_str(schema, "x-kubernetes-map-type"), "atomic");
     made->is_int_or_string = ke_json_bool(schema, "x-kubernetes-int-or-string", false);
     made->keeps_unknown = ke_json_bool(schema, "x-kubernetes-preserve-unknown-fields", false);
     made->is_embedded = ke_json_bool(schema, "x-kubernetes-embedded-resource", false);

@@ -66,6 +66,7 @@ struct model_structural {
     uint8_t list; /* enum model_structural_list */
     bool is_nullable, is_int_or_string, keeps_unknown, is_embedded;
     bool has_embedded_below; /* here or further down */
+    bool is_atomic_map;      /* x-kubernetes-map-type: one value for server-side apply */
     bool has_additional;     /* additionalProperties: any names */
     bool forbids_additional; /* additionalProperties: false (below allOf and the like) */
     uint32_t n_members, n_required;

@@ -502,7 +502,8 @@ static bool reader_begin(struct yaml_reader *r, struct ke_str text)
 {
     if (yaml_parser_initialize(&r->parser) == 0)
         return fail_nomem(r);
-    yaml_parser_set_input_string(&r->parser, (const unsigned char *)text.ptr, text.len);
+    yaml_parser_set_input_string(&r->parser, (const unsigned char *)(text.len > 0 ? text.ptr : ""),
+                                 text.len);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "core/base/rand.h"
 #include "core/model/meta.h"
 #include "core/resource/csr.h"
+#include "core/resource/managed.h"
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
 #include "core/resource/permission.h"
@@ -52,11 +53,11 @@ static enum ke_code prepare(struct operation *op, cJSON *object)
         ke_json_del(object, "status"); /* a part of its own, not for whoever creates */
     if (!model_form_set_defaults(&op->form, object))
         return operation_fail_nomem(op);
-    if (kind->id == MODEL_POD) {
-        enum ke_code rc = limit_range_default(op, object);
-        if (rc != KE_OK)
-            return rc;
-    }
+    enum ke_code rc = managed_update(op, object, NULL);
+    if (rc == KE_OK && kind->id == MODEL_POD)
+        rc = limit_range_default(op, object);
+    if (rc != KE_OK)
+        return rc;
     if (!metadata_prepare_create(kind, object, op->request.ns, operation_timestamp(op, 0)) ||
         (kind->prepare_create != NULL && !kind->prepare_create(object)))
         return operation_fail_nomem(op);
@@ -107,6 +108,17 @@ static enum ke_code finish(struct operation *op, cJSON *object)
     return KE_OK;
 }
 
+enum ke_code operation_create_object(struct operation *op, cJSON *given)
+{
+    ke_auto_json *object = given;
+    enum ke_code rc = choose_name(op, object);
+    if (rc == KE_OK)
+        rc = prepare(op, object);
+    if (rc == KE_OK)
+        rc = finish(op, object);
+    return rc;
+}
+
 enum ke_code operation_create(struct operation *op)
 {
     if (!op->is_decoded) {
@@ -128,13 +140,6 @@ enum ke_code operation_create(struct operation *op)
     /* Another attempt starts from the body as it came. */
     bool may_try_again =
         op->request.verb != RESOURCE_CREATE || !has_text(op->body, "metadata.name");
-    ke_auto_json *object = may_try_again ? cJSON_Duplicate(op->body, true) : KE_TAKE(op->body);
-    if (object == NULL)
-        return operation_fail_nomem(op);
-    rc = choose_name(op, object);
-    if (rc == KE_OK)
-        rc = prepare(op, object);
-    if (rc == KE_OK)
-        rc = finish(op, object);
-    return rc;
+    cJSON *object = may_try_again ? cJSON_Duplicate(op->body, true) : KE_TAKE(op->body);
+    return object != NULL ? operation_create_object(op, object) : operation_fail_nomem(op);
 }

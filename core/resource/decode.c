@@ -60,11 +60,22 @@ static enum ke_code check_type(struct operation *op, const struct model_version 
                           KE_STR_ARG(kind), group, kind_name);
 }
 
-/* `unknown field "spec.foo", unknown field "x"` */
-static void join_unknown(const struct model_issues *unknown, struct ke_buf *out)
+/* Keys that stood twice in a body of YAML, in the words of its decoder; an apply has its own. */
+static struct ke_str yaml_duplicates(const struct operation *op)
 {
+    bool is_object = op->request.verb == RESOURCE_CREATE || op->request.verb == RESOURCE_UPDATE;
+    return is_object ? op->request.yaml_duplicates : (struct ke_str){ NULL, 0 };
+}
+
+/* `unknown field "spec.foo", unknown field "x"` */
+static void join_unknown(const struct operation *op, const struct model_issues *unknown,
+                         struct ke_buf *out)
+{
+    struct ke_str lines = yaml_duplicates(op);
+    if (lines.len > 0)
+        ke_buf_addf(out, "yaml: unmarshal errors:\n%.*s", KE_STR_ARG(lines));
     for (size_t i = 0; i < unknown->n_items; i++) {
-        if (i > 0)
+        if (out->len > 0)
             ke_buf_add_c(out, ", ");
         ke_buf_add_str(out, unknown->items[i].message);
     }
@@ -74,7 +85,7 @@ static enum ke_code fail_strict(struct operation *op, const struct model_version
                                 const struct model_issues *unknown, const cJSON *patch)
 {
     ke_auto_buf text = KE_BUF_INIT(64U << 10);
-    join_unknown(unknown, &text);
+    join_unknown(op, unknown, &text);
     struct ke_str what = ke_buf_str(&text);
     if (patch == NULL) {
         return operation_fail(op, KE_MALFORMED,
@@ -95,8 +106,21 @@ static enum ke_code fail_strict(struct operation *op, const struct model_version
 
 static void warn_unknown(struct operation *op, const struct model_issues *unknown)
 {
-    for (size_t i = 0; i < unknown->n_items && op->n_warnings < LIMIT_WARNINGS; i++)
-        op->warnings[op->n_warnings++] = unknown->items[i].message;
+    struct ke_str lines = yaml_duplicates(op);
+    operation_warn_lines(op, lines);
+    for (size_t i = 0; i < unknown->n_items; i++)
+        operation_warn(op, unknown->items[i].message);
+}
+
+/* A list that is there but empty, or holds one entry that says nothing, gives up all ownership;
+ * no list at all means a client that does not know it. */
+static bool resets_managed(const cJSON *object)
+{
+    const cJSON *list = ke_json_path(object, "metadata.managedFields");
+    if (!cJSON_IsArray(list))
+        return false;
+    const cJSON *first = list->child;
+    return first == NULL || (first->next == NULL && cJSON_IsObject(first) && first->child == NULL);
 }
 
 enum ke_code operation_decode(struct operation *op, cJSON *object, const cJSON *patch)
@@ -112,6 +136,7 @@ enum ke_code operation_decode(struct operation *op, cJSON *object, const cJSON *
         return rc;
     struct model_issues unknown;
     model_issues_init(&unknown, op->arena);
+    op->resets_managed = resets_managed(object);
     struct ke_err err = KE_ERR_INIT;
     const struct model_form other = { .kind = op->spoken, .version = version };
     const struct model_form *form = op->spoken == op->kind ? &op->form : &other;
@@ -121,9 +146,9 @@ enum ke_code operation_decode(struct operation *op, cJSON *object, const cJSON *
                               op->spoken->kind, version->version, op->spoken->kind, err.msg);
     if (rc != KE_OK)
         return operation_fail_err(op, &err);
-    if (unknown.n_items > 0 && op->request.is_strict)
+    if ((unknown.n_items > 0 || yaml_duplicates(op).len > 0) && op->request.is_strict)
         return fail_strict(op, version, &unknown, patch);
-    if (op->request.is_warning && op->n_attempts == 0)
+    if (op->request.is_warning)
         warn_unknown(op, &unknown);
     if (!model_version_to_storage(op->spoken, version, object))
         return operation_fail_nomem(op);

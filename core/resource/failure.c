@@ -47,6 +47,18 @@ enum ke_code operation_fail(struct operation *op, enum ke_code code, const char 
     return code;
 }
 
+enum ke_code operation_fail_explained(struct operation *op, const char *fmt, ...)
+{
+    ke_auto_buf text = KE_BUF_INIT(MESSAGE_MAX);
+    va_list ap;
+    va_start(ap, fmt);
+    ke_buf_vaddf(&text, fmt, ap);
+    va_end(ap);
+    set_message(op, &text);
+    op->is_explained = true;
+    return KE_BUG;
+}
+
 enum ke_code operation_fail_nomem(struct operation *op)
 {
     op->message = KE_STR(out_of_memory);
@@ -140,6 +152,19 @@ enum ke_code operation_fail_invalid_kind(struct operation *op, const struct mode
 enum ke_code operation_fail_invalid(struct operation *op, struct ke_str name)
 {
     return operation_fail_invalid_kind(op, op->kind, name);
+}
+
+void operation_warn(struct operation *op, struct ke_str text)
+{
+    if (op->n_attempts == 0 && op->n_warnings < LIMIT_WARNINGS)
+        op->warnings[op->n_warnings++] = text;
+}
+
+void operation_warn_lines(struct operation *op, struct ke_str lines)
+{
+    struct ke_str line = { NULL, 0 };
+    while (lines.len > 0 && ke_str_split(&lines, '\n', &line))
+        operation_warn(op, ke_str_trim(line));
 }
 
 void operation_issue(struct operation *op, enum model_issue_type type, const char *field,

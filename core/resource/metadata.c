@@ -11,12 +11,6 @@ static const char *const server_members[] = {
     "generation", "resourceVersion"
 };
 
-static void drop_untracked(cJSON *meta)
-{
-    ke_json_del(meta, "managedFields"); /* no field ownership is tracked */
-    ke_json_del(meta, "selfLink");
-}
-
 bool metadata_prepare_create(const struct model_kind *kind, cJSON *object, struct ke_str ns,
                              struct ke_str now)
 {
@@ -25,7 +19,7 @@ bool metadata_prepare_create(const struct model_kind *kind, cJSON *object, struc
         return false;
     for (size_t i = 0; i < KE_ARRAY_LEN(server_members); i++)
         ke_json_del(meta, server_members[i]);
-    drop_untracked(meta);
+    ke_json_del(meta, "selfLink");
     char uid[KE_UUID_TEXT_MAX];
     ke_rand_uuid(uid);
     if (!ke_json_set_str(meta, "uid", ke_str_c(uid)) ||
@@ -46,7 +40,7 @@ bool metadata_prepare_update(const struct model_kind *kind, cJSON *object, const
     const cJSON *before = ke_json_get(old, "metadata");
     if (meta == NULL)
         return false;
-    drop_untracked(meta);
+    ke_json_del(meta, "selfLink");
     for (size_t i = 0; i < KE_ARRAY_LEN(server_members); i++) {
         const cJSON *value = ke_json_get(before, server_members[i]);
         if (value == NULL)

@@ -22,6 +22,7 @@ void operation_discard(struct operation *op)
     quota_forget(op);
     registry_object_unref(op->answer);
     cJSON_Delete(op->body);
+    cJSON_Delete(op->managed);
     model_form_close(&op->form);
     ke_arena_free(op->arena);
     free(op);
@@ -44,6 +45,9 @@ static void fill_failure(const struct operation *op, struct resource_reply *repl
     reply->cause_reason = op->cause_reason;
     reply->cause_message = op->cause_message;
     reply->cause_field = op->cause_field;
+    reply->causes = op->causes;
+    reply->n_causes = op->n_causes;
+    reply->is_explained = op->is_explained;
     reply->retry_after_s = op->retry_after_s;
     reply->is_told = op->is_told;
 }
@@ -231,6 +235,9 @@ static void forget_attempt(struct operation *op)
     op->is_deleted = false;
     op->answers_status = false;
     op->has_issues = false;
+    cJSON_Delete(op->managed);
+    op->managed = NULL;
+    op->n_causes = 0;
     model_issues_init(&op->issues, op->arena);
 }
 
@@ -376,6 +383,7 @@ static bool copy_texts(struct operation *op)
                                &op->request.name,
                                &op->request.subresource,
                                &op->request.field_manager,
+                               &op->request.yaml_duplicates,
                                &op->request.precondition_uid,
                                &op->request.precondition_rv,
                                &op->request.label_selector,

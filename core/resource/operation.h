@@ -56,6 +56,8 @@ struct operation {
     const struct model_kind *spoken; /* the kind of body and patch: kind in most parts */
     cJSON *body;         /* the object (after decoding of the stored version) or the patch */
     bool is_decoded;     /* body */
+    bool resets_managed; /* the body says that nobody is to own anything */
+    cJSON *managed;      /* owned: managedFields as an apply makes them; NULL: no apply */
     bool is_conditional; /* the caller named a revision: a conflict is the answer */
     unsigned n_attempts; /* that met a conflict or a taken name */
     bool is_name_generated;
@@ -74,6 +76,9 @@ struct operation {
     struct ke_str message;
     struct ke_str detail_name, detail_group, detail_kind;
     struct ke_str cause_reason, cause_message, cause_field;
+    struct resource_cause *causes;
+    size_t n_causes;
+    bool is_explained; /* KE_BUG whose message is for the client */
     uint32_t retry_after_s;
     struct ke_str warnings[LIMIT_WARNINGS];
     size_t n_warnings;
@@ -119,6 +124,8 @@ struct ke_str operation_timestamp(struct operation *op, int64_t plus_s);
 enum ke_code operation_fail(struct operation *op, enum ke_code code, const char *fmt, ...)
     KE_PRINTF(3, 4);
 enum ke_code operation_fail_nomem(struct operation *op);
+/* 500 in upstream's words for the client, without a reason. */
+enum ke_code operation_fail_explained(struct operation *op, const char *fmt, ...) KE_PRINTF(2, 3);
 enum ke_code operation_fail_err(struct operation *op, const struct ke_err *err);
 enum ke_code operation_fail_not_found(struct operation *op, const struct model_kind *kind,
                                       struct ke_str name);
@@ -129,6 +136,12 @@ enum ke_code operation_fail_modified(struct operation *op);
 /* `configmaps "a" is forbidden: REASON`. */
 enum ke_code operation_fail_forbidden(struct operation *op, struct ke_str name, const char *fmt,
                                       ...) KE_PRINTF(3, 4);
+/* Name and namespace of an object are those of the request (update.c). */
+enum ke_code operation_check_names(struct operation *op, const cJSON *object) KE_MUST_CHECK;
+/* text: of the arena or constant; told once, however often the write is tried again. */
+void operation_warn(struct operation *op, struct ke_str text);
+/* Each line on its own. */
+void operation_warn_lines(struct operation *op, struct ke_str lines);
 /* From op->issues: `Deployment.apps "d" is invalid: ...`. */
 enum ke_code operation_fail_invalid(struct operation *op, struct ke_str name);
 /* The same about what was sent to a subresource: `Scale.autoscaling "d" is invalid: ...`. */
@@ -139,8 +152,11 @@ void operation_issue(struct operation *op, enum model_issue_type type, const cha
 
 /* ---- verbs */
 enum ke_code operation_create(struct operation *op) KE_MUST_CHECK;
+/* object given, decoded, its namespace open: what creates end with, also those of an apply. */
+enum ke_code operation_create_object(struct operation *op, cJSON *object) KE_MUST_CHECK;
 enum ke_code operation_update(struct operation *op) KE_MUST_CHECK;
 enum ke_code operation_patch(struct operation *op) KE_MUST_CHECK;
+enum ke_code operation_apply(struct operation *op) KE_MUST_CHECK;
 enum ke_code operation_delete(struct operation *op) KE_MUST_CHECK;
 enum ke_code operation_delete_collection(struct operation *op) KE_MUST_CHECK;
 /* The common end of update and patch: object (given, decoded) goes into current as the part says.

@@ -44,6 +44,8 @@ static enum ke_code apply(struct operation *op, cJSON **object, struct ke_err *e
         return model_patch_merge(object, op->body, err);
     case RESOURCE_PATCH_STRATEGIC:
         return model_patch_strategic(object, op->body, patched_message(op), err);
+    case RESOURCE_PATCH_APPLY:
+        break; /* core/resource/apply.c */
     }
     return ke_fail(err, KE_BUG, "unknown kind of patch");
 }
@@ -90,6 +92,8 @@ static enum ke_code check_identity(struct operation *op, const cJSON *patched)
 
 enum ke_code operation_patch(struct operation *op)
 {
+    if (op->request.patch == RESOURCE_PATCH_APPLY)
+        return operation_apply(op);
     ke_auto_object *current = NULL;
     enum ke_code rc = operation_current(op, &current);
     if (rc == KE_NOT_FOUND)

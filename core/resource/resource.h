@@ -54,7 +54,12 @@ enum resource_verb {
     RESOURCE_DELETE,
     RESOURCE_DELETE_COLLECTION
 };
-enum resource_patch { RESOURCE_PATCH_JSON, RESOURCE_PATCH_MERGE, RESOURCE_PATCH_STRATEGIC };
+enum resource_patch {
+    RESOURCE_PATCH_JSON,
+    RESOURCE_PATCH_MERGE,
+    RESOURCE_PATCH_STRATEGIC,
+    RESOURCE_PATCH_APPLY /* server-side apply: body is the configuration, as it came */
+};
 enum resource_propagation {
     RESOURCE_BACKGROUND,
     RESOURCE_FOREGROUND,
@@ -76,13 +81,21 @@ struct resource_request {
     bool is_strict;                /* fieldValidation: unknown fields are an error */
     bool is_warning;               /* fieldValidation: unknown fields are reported in warnings */
     const struct auth_user *asker; /* NULL: kedge itself, who may everything */
-    struct ke_str field_manager;
+    struct ke_str field_manager;   /* who owns what is written; empty: kedge itself */
+    bool is_forced;                /* apply: takes over what others own */
+    /* Lines that say which keys of a YAML body stand there twice (core/model/yaml.h); empty: none
+     */
+    struct ke_str yaml_duplicates;
     /* delete */
     enum resource_propagation propagation;
     int64_t grace_period_s; /* -1: the default of the kind (a client that says -1 means 1) */
     struct ke_str precondition_uid;
     struct ke_str precondition_rv;
     struct ke_str label_selector, field_selector; /* deletecollection */
+};
+
+struct resource_cause {
+    struct ke_str reason, message, field;
 };
 
 /* Everything is borrowed during the callback. */
@@ -94,6 +107,9 @@ struct resource_reply {
     const struct model_issues *issues;                    /* causes of KE_INVALID; NULL otherwise */
     /* A cause that is not an issue (NamespaceTerminating); reason empty: none. */
     struct ke_str cause_reason, cause_message, cause_field;
+    const struct resource_cause *causes; /* of conflicts of an apply */
+    size_t n_causes;
+    bool is_explained; /* KE_BUG: the message is for the client, as upstream's plain errors are */
     struct registry_object *object; /* what is stored now (or would be: revision 0 for a dry-run
                                        create); for a finished delete the tombstone; ref to keep */
     bool is_created;                /* create, or update that created */

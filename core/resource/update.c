@@ -8,11 +8,12 @@
 #include <inttypes.h>
 
 #include "core/model/values.h"
+#include "core/resource/managed.h"
 #include "core/resource/metadata.h"
 #include "core/resource/operation.h"
 #include "core/resource/permission.h"
 
-static enum ke_code check_names(struct operation *op, const cJSON *object)
+enum ke_code operation_check_names(struct operation *op, const cJSON *object)
 {
     struct ke_str name = ke_json_path_str(object, "metadata.name");
     struct ke_str ns = ke_json_path_str(object, "metadata.namespace");
@@ -151,6 +152,8 @@ static enum ke_code check_and_store(struct operation *op, struct registry_object
         rc = volume_check_growth(op, object, old);
     if (rc == KE_OK && op->kind->id == MODEL_SERVICE && op->part->is_main)
         rc = service_alloc_take(op, object, old);
+    if (rc == KE_OK && !managed_ignore_times(object, old))
+        rc = operation_fail_nomem(op);
     if (rc != KE_OK)
         return rc;
     return operation_store(op, current, old, object);
@@ -163,6 +166,21 @@ static bool counts_as_change(const struct operation *op, const cJSON *object, co
         return true;
     return op->kind->custom != NULL && !model_version_has_status(op->kind, op->version) &&
            !model_same_member(object, old, "status");
+}
+
+/*
+ * What a client wrote counts for ownership as it came, before the server keeps of old what it
+ * keeps; parts that say little of the object are looked at when it is whole again.
+ */
+static enum ke_code merge(struct operation *op, cJSON **object, const cJSON *old)
+{
+    bool says_all = op->part->is_main || op->part == &part_status;
+    enum ke_code rc = says_all ? managed_update(op, *object, old) : KE_OK;
+    if (rc == KE_OK)
+        rc = op->part->merge(op, object, old);
+    if (rc == KE_OK && !says_all)
+        rc = managed_update(op, *object, old);
+    return rc;
 }
 
 enum ke_code operation_replace(struct operation *op, struct registry_object *current, cJSON *object)
@@ -178,7 +196,7 @@ enum ke_code operation_replace(struct operation *op, struct registry_object *cur
         return rc;
     if (op->spoken == op->kind && !model_form_set_defaults(&op->form, next))
         return operation_fail_nomem(op);
-    rc = op->part->merge(op, &next, old);
+    rc = merge(op, &next, old);
     if (rc != KE_OK)
         return rc;
     if (!metadata_prepare_update(op->kind, next, old))
@@ -198,7 +216,7 @@ enum ke_code operation_update(struct operation *op)
             return rc;
         op->is_decoded = true;
     }
-    enum ke_code rc = check_names(op, op->body);
+    enum ke_code rc = operation_check_names(op, op->body);
     if (rc != KE_OK)
         return rc;
     ke_auto_object *current = NULL;

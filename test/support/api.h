@@ -58,7 +58,7 @@ void test_api_await_descriptors(struct test_api *f, unsigned n);
 /* A client on the unix socket that reads as it comes. */
 struct test_reader {
     int fd;
-    char text[262144]; /* all so far, head included */
+    char text[524288]; /* all so far, head included */
     size_t len;
 };
 /* headers: whole lines, each with CRLF. */

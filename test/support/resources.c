@@ -75,6 +75,11 @@ static void answered(void *ctx, const struct resource_reply *reply)
              KE_STR_ARG(reply->detail_group), KE_STR_ARG(reply->detail_kind));
     snprintf(r->cause, sizeof(r->cause), "%.*s|%.*s|%.*s", KE_STR_ARG(reply->cause_reason),
              KE_STR_ARG(reply->cause_message), KE_STR_ARG(reply->cause_field));
+    struct ke_buf causes = KE_BUF_FIXED(r->causes, sizeof(r->causes) - 1);
+    for (size_t i = 0; i < reply->n_causes; i++)
+        ke_buf_addf(&causes, "%.*s|%.*s|%.*s\n", KE_STR_ARG(reply->causes[i].reason),
+                    KE_STR_ARG(reply->causes[i].message), KE_STR_ARG(reply->causes[i].field));
+    r->causes[causes.len] = '\0';
     keep_issues(r, reply->issues);
     struct ke_buf text = KE_BUF_FIXED(r->warnings, sizeof(r->warnings) - 1);
     for (size_t i = 0; i < reply->n_warnings; i++)

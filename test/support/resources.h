@@ -27,6 +27,7 @@ struct test_resources {
     char details[512]; /* "name|group|kind" */
     char issues[4096]; /* "field: message\n" each */
     char cause[512];   /* "reason|message|field" */
+    char causes[4096]; /* of an apply: the same, a line each */
     char warnings[1024];
     bool is_created, is_deleted;
     uint32_t retry_after_s;

@@ -203,8 +203,33 @@ static void refusals_read_as_upstreams(void **state)
         { "POST", CONFIGMAPS "?dryRun=foo", "application/json", "{}", 422,
           "CreateOptions.meta.k8s.io \\\"\\\" is invalid: dryRun: Unsupported value: "
           "[]string{\\\"foo\\\"}: supported values: \\\"All\\\"" },
-        { "PATCH", CONFIGMAPS "/a", "application/apply-patch+yaml", "{}", 415,
-          "\"reason\":\"UnsupportedMediaType\",\"details\":{}" },
+        { "PATCH", CONFIGMAPS "/a", "application/x-patch", "{}", 415,
+          "application/strategic-merge-patch+json, application/apply-patch+yaml" },
+        { "PATCH", CONFIGMAPS "/a", "application/apply-patch+yaml", "{}", 422,
+          "\"message\":\"PatchOptions.meta.k8s.io \\\"\\\" is invalid: fieldManager: Required "
+          "value: is required for apply patch\",\"reason\":\"Invalid\",\"details\":{\"group\":"
+          "\"meta.k8s.io\",\"kind\":\"PatchOptions\",\"causes\":[{\"reason\":"
+          "\"FieldValueRequired\",\"message\":\"Required value: is required for apply patch\","
+          "\"field\":\"fieldManager\"}]},\"code\":422}" },
+        { "PATCH", CONFIGMAPS "/a?force=true", "application/merge-patch+json", "{}", 422,
+          "force: Forbidden: may not be specified for non-apply patch" },
+        { "POST", CONFIGMAPS "?fieldManager=a%0Ab", "application/json", "{}", 422,
+          "invalid character U+000A (at position 1)" },
+        { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "{", 400,
+          "error decoding patch: " },
+        { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "[]", 400,
+          "cannot unmarshal array into Go value of type map[string]interface {}" },
+        { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "", 400,
+          "invalid object type: /, Kind=" },
+        { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml",
+          "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, nope: 1}", 500,
+          "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
+          "\"message\":\"failed to create typed patch object (/a; /v1, Kind=ConfigMap): .nope: "
+          "field not declared in schema\",\"code\":500}" },
+        { "PATCH", CONFIGMAPS "/a?fieldManager=m&fieldValidation=Strict",
+          "application/apply-patch+yaml",
+          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  new: x\n  new: z\n", 400,
+          "error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:" },
         { "PATCH", CONFIGMAPS "/a", "application/json-patch+json",
           "[{\"op\":\"remove\",\"path\":\"/no\"}]", 422,
           "\"message\":\"the server rejected our request due to an error in our request\"" },

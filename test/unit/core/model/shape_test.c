@@ -113,7 +113,11 @@ static void reads_a_structural_schema(void **state)
     struct ke_err err = KE_ERR_INIT;
     ke_auto_json *schema = NULL;
     assert_int_equal(ke_json_parse(KE_STR(schema_text), &schema, &err), KE_OK);
-    struct model_shape root = model_shape_of_schema(schema);
+    KE_AUTO(ke_arena) *arena = ke_arena_new(1U << 20);
+    struct model_structural_owned owned = { .json = NULL };
+    const struct model_structural *compiled = NULL;
+    assert_int_equal(model_structural_new(schema, arena, &owned, &compiled, &err), KE_OK);
+    struct model_shape root = model_shape_of_structural(compiled);
     assert_keys(shape_at(root, "spec.items"), "port protocol=\"TCP\"");
     assert_int_equal(shape_at(root, "spec.items.[].port").scalar, MODEL_SHAPE_NUMBER);
     assert_int_equal(shape_at(root, "spec.tags").list, MODEL_SHAPE_LIST_SET);
@@ -134,12 +138,13 @@ static void reads_a_structural_schema(void **state)
     assert_false(model_shape_names(&map, KE_STR("k")));
     assert_true(model_shape_names(&root, KE_STR("metadata")));
     assert_true(model_shape_names(&root, KE_STR("spec")));
+    model_structural_owned_deinit(&owned);
 }
 
 static void takes_everything_without_a_schema(void **state)
 {
     (void)state;
-    struct model_shape root = model_shape_of_schema(NULL);
+    struct model_shape root = model_shape_of_structural(NULL);
     assert_int_equal(shape_at(root, "spec.x").kind, MODEL_SHAPE_DEDUCED);
     assert_int_equal(shape_at(root, "metadata.name").scalar, MODEL_SHAPE_STRING);
     assert_int_equal(shape_at(root, "metadata.x").kind, MODEL_SHAPE_UNDECLARED);

@@ -46,7 +46,10 @@ static void create_fills_in_what_the_server_decides(void **state)
     assert_string_equal(test_field(r, "metadata.creationTimestamp"), "2026-01-01T00:00:00Z");
     assert_int_equal(strlen(test_field(r, "metadata.uid")), 36);
     assert_string_equal(test_field(r, "metadata.generation"), "");
-    assert_string_equal(test_field(r, "metadata.managedFields"), "");
+    assert_string_equal(test_field(r, "metadata.managedFields"),
+                        "[{\"manager\":\"kedge\",\"operation\":\"Update\",\"apiVersion\":\"v1\","
+                        "\"time\":\"2026-01-01T00:00:00Z\",\"fieldsType\":\"FieldsV1\","
+                        "\"fieldsV1\":{\"f:data\":{\".\":{},\"f:k\":{}}}}]");
     assert_true(r->revision > 1);
     char rv[24];
     snprintf(rv, sizeof(rv), "%lld", (long long)r->revision);

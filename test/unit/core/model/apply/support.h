@@ -10,6 +10,7 @@
 /* Freed at the end of a test by bench_free. */
 struct bench {
     struct apply_work work;
+    struct model_structural_owned owned; /* by the schema */
     cJSON *kept[256];
     size_t n_kept;
 };
@@ -33,6 +34,7 @@ static inline void bench_free(struct bench *b)
     assert_false(b->work.has_failed);
     for (size_t i = 0; i < b->n_kept; i++)
         cJSON_Delete(b->kept[i]);
+    model_structural_owned_deinit(&b->owned);
     ke_arena_free(b->work.arena);
 }
 
@@ -87,7 +89,9 @@ static inline void assert_same_json(struct bench *b, const cJSON *value, const c
 /* An object with one list of each kind, maps, atomic and free parts. */
 static inline struct model_shape test_shape(struct bench *b)
 {
-    return model_shape_of_schema(read_yaml(
+    struct ke_err err = KE_ERR_INIT;
+    const struct model_structural *schema = NULL;
+    const cJSON *json = read_yaml(
         b,
         "{type: object, properties: {"
         "num: {type: integer}, s: {type: string}, b: {type: boolean},"
@@ -103,7 +107,12 @@ static inline struct model_shape test_shape(struct bench *b)
         "ports: {type: array, x-kubernetes-list-type: map,"
         "  x-kubernetes-list-map-keys: [port, protocol], items: {type: object, properties: {"
         "  port: {type: integer}, protocol: {type: string, default: TCP}, name: {type: string}}}},"
-        "free: {type: object, x-kubernetes-preserve-unknown-fields: true}}}"));
+        "free: {type: object, x-kubernetes-preserve-unknown-fields: true}}}");
+    if (b->owned.json != NULL || b->owned.n_patterns > 0)
+        model_structural_owned_deinit(&b->owned);
+    b->owned = (struct model_structural_owned){ .json = NULL };
+    assert_int_equal(model_structural_new(json, b->work.arena, &b->owned, &schema, &err), KE_OK);
+    return model_shape_of_structural(schema);
 }
 
 #endif
