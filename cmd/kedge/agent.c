@@ -84,8 +84,10 @@ static void wait_for_end(struct wire *wire, const sigset_t *set, int64_t started
             ke_log(KE_LOG_INFO, "agent.stopping", KV_I("signal", signo));
             return;
         }
-        if (signo == SIGHUP)
+        if (signo == SIGHUP) {
             ke_log_reopen();
+            wire_reopen_logs(wire);
+        }
         if (!is_ready)
             is_ready = announce_ready(wire, started_ns);
         else if (signo < 0)

@@ -28,7 +28,7 @@ bool option_type_is_text(option_parse_fn *parse)
 {
     return parse == option_parse_path || parse == option_parse_optional_path ||
            parse == option_parse_dns_name || parse == option_parse_optional_dns_name ||
-           parse == option_parse_service_ref;
+           parse == option_parse_service_ref || parse == option_parse_path_or_stdout;
 }
 
 enum ke_code option_parse_path(void *field, struct ke_str value, struct ke_err *err)
@@ -43,6 +43,12 @@ enum ke_code option_parse_path(void *field, struct ke_str value, struct ke_err *
 enum ke_code option_parse_optional_path(void *field, struct ke_str value, struct ke_err *err)
 {
     return value.len == 0 ? set_text(field, value, err) : option_parse_path(field, value, err);
+}
+
+enum ke_code option_parse_path_or_stdout(void *field, struct ke_str value, struct ke_err *err)
+{
+    bool is_stdout = ke_str_eq_c(value, "-");
+    return is_stdout ? set_text(field, value, err) : option_parse_optional_path(field, value, err);
 }
 
 static bool is_dns_label(struct ke_str label)
@@ -245,4 +251,19 @@ enum ke_code option_parse_log_format(void *field, struct ke_str value, struct ke
 {
     static const char *const words[] = { "text", "json", NULL };
     return parse_word(field, value, words, err);
+}
+
+enum ke_code option_parse_audit_level(void *field, struct ke_str value, struct ke_err *err)
+{
+    static const char *const words[] = { "None", "Metadata", "Request", NULL };
+    return parse_word(field, value, words, err);
+}
+
+enum ke_code option_parse_count(void *field, struct ke_str value, struct ke_err *err)
+{
+    uint64_t n = 0;
+    if (!ke_str_to_u64(value, 1000000, &n))
+        return ke_fail(err, KE_INVALID, "must be a number from 0 to 1000000");
+    *(unsigned *)field = (unsigned)n;
+    return KE_OK;
 }

@@ -12,6 +12,7 @@ typedef enum ke_code option_parse_fn(void *field, struct ke_str value, struct ke
 /* char * (heap) */
 option_parse_fn option_parse_path;
 option_parse_fn option_parse_optional_path;
+option_parse_fn option_parse_path_or_stdout; /* empty or "-" too */
 option_parse_fn option_parse_dns_name;
 option_parse_fn option_parse_optional_dns_name;
 option_parse_fn option_parse_service_ref;
@@ -29,5 +30,7 @@ option_parse_fn option_parse_count;             /* unsigned, 0 to 100000 */
 option_parse_fn option_parse_proxy_mode;        /* int */
 option_parse_fn option_parse_log_level;         /* int */
 option_parse_fn option_parse_log_format;        /* int */
+option_parse_fn option_parse_audit_level;       /* int */
+option_parse_fn option_parse_count;             /* unsigned */
 
 #endif

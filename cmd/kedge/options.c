@@ -80,6 +80,16 @@ static const struct option_row option_rows[] = {
     { "log-format", "FORMAT", option_parse_log_format, FIELD(log_format), "text", "text or json" },
     { "log-file", "FILE", option_parse_optional_path, FIELD(log_file), "",
       "log file, opened again on SIGHUP; empty: standard error" },
+    { "audit-log-path", "FILE", option_parse_path_or_stdout, FIELD(audit_log_path), "",
+      "file for audit events, one JSON object a line; \"-\": standard output; empty: none" },
+    { "audit-log-level", "LEVEL", option_parse_audit_level, FIELD(audit_log_level), "Metadata",
+      "what audit events tell: None, Metadata, or Request (with the objects that are sent)" },
+    { "audit-log-maxsize", "MB", option_parse_count, FIELD(audit_log_maxsize), "100",
+      "size of an audit log file at which a new one is begun; 0: never" },
+    { "audit-log-maxbackup", "N", option_parse_count, FIELD(audit_log_maxbackup), "10",
+      "old audit log files to keep; 0: all" },
+    { "audit-log-maxage", "DAYS", option_parse_count, FIELD(audit_log_maxage), "0",
+      "days to keep old audit log files; 0: for ever" },
 };
 
 /* Names of the design that this build does not have. */

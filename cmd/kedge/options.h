@@ -61,6 +61,11 @@ struct agent_options {
     int log_level;  /* enum ke_log_level */
     int log_format; /* enum ke_log_format */
     char *log_file; /* empty: standard error */
+    char *audit_log_path; /* empty: none; "-": standard output */
+    int audit_log_level;  /* enum audit_level */
+    unsigned audit_log_maxsize;
+    unsigned audit_log_maxbackup;
+    unsigned audit_log_maxage;
 };
 
 /*

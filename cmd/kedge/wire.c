@@ -91,6 +91,19 @@ static enum ke_code step_tokens(struct wire *wire, struct ke_err *err)
     return auth_bearer_new(&bearer, &wire->bearer, err);
 }
 
+static enum ke_code step_audit(struct wire *wire, struct ke_err *err)
+{
+    const struct agent_options *options = wire->options;
+    struct audit_log_options audit = { .path = options->audit_log_path,
+                                       .level = (enum audit_level)options->audit_log_level,
+                                       .max_bytes = (uint64_t)options->audit_log_maxsize << 20,
+                                       .max_backups = options->audit_log_maxbackup,
+                                       .max_age_days = options->audit_log_maxage };
+    if (options->audit_log_path[0] == '\0' || audit.level == AUDIT_NONE)
+        return KE_OK;
+    return audit_log_open(&audit, &wire->audit, err);
+}
+
 static enum ke_code step_authority(struct wire *wire, struct ke_err *err)
 {
     wire->authority = auth_authority_new(wire->hub);
@@ -142,6 +155,7 @@ static const struct {
     { "registry", step_registry },
     { "tokens", step_tokens },
     { "permissions", step_authority },
+    { "audit log", step_audit },
     { "resources", step_resources },
     { "endpoint table", step_derive },
     { "controllers", wire_start_controllers },
@@ -176,6 +190,7 @@ void wire_stop(struct wire *wire)
     if (wire->registry != NULL)
         registry_stop(wire->registry);
     api_server_free(wire->api);
+    audit_log_close(wire->audit);
     explain_free(wire->explain); /* no walk runs without the API */
     ingress_free(wire->ingress);
     dns_server_free(wire->dns);
@@ -253,6 +268,11 @@ bool wire_is_ready(struct wire *wire, struct ke_buf *why)
         return false;
     }
     return true;
+}
+
+void wire_reopen_logs(struct wire *wire)
+{
+    audit_log_reopen(wire->audit);
 }
 
 void wire_tick(struct wire *wire)

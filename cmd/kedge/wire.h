@@ -25,5 +25,7 @@ void wire_stop(struct wire *wire); /* also frees */
 bool wire_is_ready(struct wire *wire, struct ke_buf *why);
 /* What needs doing now and then: certificates that run out. */
 void wire_tick(struct wire *wire);
+/* The audit log was moved away by somebody. */
+void wire_reopen_logs(struct wire *wire);
 
 #endif

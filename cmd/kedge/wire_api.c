@@ -130,6 +130,7 @@ enum ke_code wire_start_api(struct wire *wire, struct ke_err *err)
         .explain = wire->explain,
         .bearer = wire->bearer,
         .external_url = ke_buf_str(&url),
+        .audit = wire->audit,
         .authorize = auth_authority_authorize,
         .authorize_ctx = wire->authority,
         .rbac = auth_authority_rbac(wire->authority),

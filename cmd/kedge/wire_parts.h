@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "cmd/kedge/wire.h"
+#include "core/api/audit_log.h"
 #include "core/auth/authority.h"
 #include "core/api/pki.h"
 #include "core/api/server.h"
@@ -36,6 +37,7 @@ struct wire {
     struct token_keys *token_keys;
     struct auth_bearer *bearer;
     struct auth_authority *authority;
+    struct audit_log *audit; /* NULL: none */
     struct resource_store *store;
     struct report *report;
     struct explain *explain;

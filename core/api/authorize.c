@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* May the one who asks do it? And the refusal. On the request's API loop. */
+#include "core/api/audit.h"
 #include "core/api/auth.h"
 #include "core/api/server_impl.h"
 #include "core/api/stream/stream.h"
@@ -45,7 +46,12 @@ static bool ask(struct api_request *request, const struct auth_attributes *asked
 bool api_ask(struct api_request *request, const struct auth_attributes *asked)
 {
     ke_auto_buf reason = KE_BUF_INIT(REASON_BYTES);
-    if (ask(request, asked, &reason)) {
+    if (request->audit == NULL && ask(request, asked, NULL)) {
+        return true; /* nobody wants to know why */
+    }
+    bool is_allowed = ask(request, asked, &reason);
+    api_audit_decided(request->audit, is_allowed, ke_buf_str(&reason));
+    if (is_allowed) {
         return true;
     }
     api_respond_forbidden(request, asked, ke_buf_str(&reason));

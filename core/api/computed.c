@@ -2,6 +2,7 @@
 /* Bodies and answers of kinds that are never stored. On the request's API loop. */
 #include "core/api/computed.h"
 
+#include "core/api/audit.h"
 #include "core/api/body.h"
 #include "core/api/options.h"
 #include "core/api/read.h"
@@ -136,6 +137,9 @@ cJSON *api_computed_body(struct api_request *request, const struct model_kind *k
         return NULL;
     }
     enum ke_code rc = decoded == API_BODY_BAD ? err.code : KE_OK;
+    if (decoded == API_BODY_OK) {
+        api_audit_object(request, body);
+    }
     if (rc == KE_OK) {
         rc = api_write_options_parse(&request->query, "CreateOptions", &options, &issues, &err);
     }

@@ -4,6 +4,7 @@
  * request's API loop.
  */
 #include "core/api/computed.h"
+#include "core/api/audit.h"
 #include "core/api/impersonate.h"
 #include "core/api/proxy/proxy.h"
 #include "core/api/server_impl.h"
@@ -248,6 +249,7 @@ static bool enter_flow(struct api_request *request)
 void api_dispatch(struct api_request *request)
 {
     struct ke_err err;
+    request->audit = api_audit_begin(request);
     size_t mark = ke_str_find(request->uri, '?');
     struct ke_str path = ke_str_sub(request->uri, 0, mark);
     struct ke_str query = { NULL, 0 };

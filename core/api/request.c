@@ -5,6 +5,7 @@
  */
 #include "core/api/request.h"
 
+#include "core/api/audit.h"
 #include "core/api/proxy/proxy.h"
 #include "core/api/server_impl.h"
 #include "core/base/clock.h"
@@ -35,6 +36,7 @@ void api_request_free(struct api_request *request)
     if (request->stream != NULL && request->work != NULL) {
         request->stream->on_free(request);
     }
+    api_audit_end(request->audit, request);
     api_docs_unref(request->docs);
     if (request->flow_user != NULL) {
         api_flow_leave(request->server->flow, request->flow_kind, request->flow_user);
@@ -218,6 +220,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
     bool is_good = request->is_queued || is_waiting || is_streaming;
     if (request->is_over) {
         count_request(request);
+        request->conn->audit = api_audit_start(request);
         api_request_free(request);
         *req_cls = NULL;
     }
@@ -229,8 +232,9 @@ void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
 {
     struct api_request *request = *req_cls;
     (void)cls;
-    (void)mhd;
     if (request == NULL) {
+        struct api_conn *conn = conn_of(mhd);
+        api_audit_end(conn != NULL ? KE_TAKE(conn->audit) : NULL, NULL);
         return;
     }
     api_conn_end_request(request->conn);

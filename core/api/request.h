@@ -75,6 +75,7 @@ struct api_request {
     api_request_fn *on_done;  /* on the loop, when the work is done */
     void *work;               /* of the handler that waits */
     const struct api_request_stream *stream; /* NULL: the body is collected first */
+    struct api_audit *audit;  /* owned; NULL: not audited */
 };
 
 /* Header of the request; empty when absent. */

@@ -6,6 +6,7 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "core/api/audit.h"
 #include "core/api/request.h"
 #include "core/api/server_impl.h"
 #include "core/base/limits.h"
@@ -56,6 +57,10 @@ void api_respond_with(struct api_request *request, unsigned http, const char *ty
             (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
         }
         request->http = http;
+        if (request->audit != NULL) {
+            (void)MHD_add_response_header(response, "Audit-Id", api_audit_id(request->audit));
+            api_audit_answered(request->audit, http);
+        }
         request->is_queued = MHD_queue_response(request->mhd, http, response) == MHD_YES;
     }
     MHD_destroy_response(response);
@@ -171,6 +176,9 @@ void api_respond_status_text(struct api_request *request, unsigned http, uint32_
     ke_auto_ptr char *bytes = KE_TAKE(*text);
     enum api_style style = api_request_style(request);
     ke_auto_buf styled = KE_BUF_INIT(LIMIT_RESPONSE_BYTES);
+    if (bytes != NULL && http >= 400) {
+        api_audit_failure(request->audit, ke_str_of(bytes, len));
+    }
     if (bytes != NULL && style != API_STYLE_COMPACT) {
         struct ke_err err;
         enum ke_code rc = api_style_convert(style, ke_str_of(bytes, len), &styled, &err);

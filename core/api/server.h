@@ -39,7 +39,8 @@
 
 struct api_runtime;
 struct api_server;
-struct rbac; /* core/auth/rbac.h */
+struct rbac;      /* core/auth/rbac.h */
+struct audit_log; /* core/api/audit_log.h */
 
 /* The default: system:masters everything; who is known may ask who they are; everybody /healthz
  * /livez /readyz /version, and system:monitoring /metrics too; nothing else. */
@@ -73,6 +74,8 @@ struct api_options {
     struct ke_str external_url; /* "https://192.0.2.1:6443", where others find the keys of tokens;
                                    empty: their issuer */
     struct rbac *rbac;          /* of SelfSubjectRulesReview; NULL: nobody has any. Borrowed */
+
+    struct audit_log *audit; /* NULL: no audit log. Borrowed */
 
     const char *unix_path;   /* NULL: none. Mode 0600; root (and our own user) is system:masters */
     struct tls_context *tls; /* of `listen`; ask for client certificates, ALPN http/1.1 */

@@ -3,6 +3,7 @@
  * The API loop. libmicrohttpd runs in external mode inside our own loop: its internal epoll threads
  * stall when exactly 128 connections become ready at once.
  */
+#include "core/api/audit.h"
 #include "core/api/shard.h"
 
 #include <errno.h>
@@ -90,6 +91,7 @@ static void conn_free(struct api_conn *conn)
     api_wire_forsake(conn->wire);
     /* libmicrohttpd does not tell of the end of a request whose first line it could not parse. */
     api_request_free(conn->request);
+    api_audit_end(conn->audit, NULL);
     api_identity_free(conn->identity);
     free(conn);
 }

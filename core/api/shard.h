@@ -37,6 +37,7 @@ struct api_conn {
     struct ke_list stranger_link; /* among the strangers, while nobody knows who it is */
     struct api_shard *shard;
     struct api_identity *identity; /* NULL: anonymous */
+    struct api_audit *audit;       /* of an answer that outlives its request; NULL: none */
     int fd;                        /* the one libmicrohttpd has */
     unsigned n_fds;                /* descriptors it costs */
     struct ke_ip peer;             /* of the client; no family: on the unix socket */

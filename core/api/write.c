@@ -4,6 +4,7 @@
  * core/resource, suspends the connection until the commit is done, answers. The completion runs on
  * the writer's thread and only keeps what the answer needs; the answer is made on the API loop.
  */
+#include "core/api/audit.h"
 #include "core/api/body.h"
 #include "core/api/options.h"
 #include "core/api/read.h"
@@ -364,6 +365,10 @@ void api_handle_write(struct api_request *request)
         return;
     }
     enum ke_code rc = decoded == API_BODY_BAD ? err.code : KE_OK;
+    if (decoded == API_BODY_OK) {
+        api_audit_object(request, work->request.body != NULL ? work->request.body
+                                                             : work->delete_body);
+    }
     if (rc == KE_OK) {
         rc = take_options(request, work, &issues, &err);
     }

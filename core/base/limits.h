@@ -43,6 +43,10 @@
 #define LIMIT_RESOURCE_NAMES       128  /* resources in one map of a LimitRange or ResourceQuota */
 #define LIMIT_DATA_BYTES           (1U << 20)  /* of a ConfigMap or Secret, decoded */
 #define LIMIT_OPERATION_BYTES      (16U << 20) /* texts and messages of one write */
+#define LIMIT_AUDIT_LINES        4096         /* of the audit log, waiting to be written */
+#define LIMIT_AUDIT_BYTES        (16U << 20)  /* of them */
+#define LIMIT_AUDIT_LINE_BYTES   (4U << 20)
+#define LIMIT_AUDIT_OBJECT_BYTES (1536U << 10) /* shown in one */
 #define LIMIT_WARNINGS             64          /* of one write */
 #define LIMIT_SERVICE_RANGE        (1U << 20)  /* addresses used of one service range */
 

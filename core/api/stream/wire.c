@@ -2,6 +2,7 @@
 /*
  * Upgraded connections. On their API loop.
  */
+#include "core/api/audit.h"
 #include "core/api/stream/wire.h"
 
 #include <errno.h>
@@ -389,6 +390,10 @@ bool api_wire_accept(struct api_request *request, const struct api_wire_header *
         wire->out.max = LIMIT_STREAM_OUT_BYTES;
         ke_list_init(&wire->link);
         ke_list_init(&wire->waiter.link);
+        if (request->audit != NULL) {
+            (void)MHD_add_response_header(response, "Audit-Id", api_audit_id(request->audit));
+            api_audit_answered(request->audit, MHD_HTTP_SWITCHING_PROTOCOLS);
+        }
         is_made =
             MHD_queue_response(request->mhd, MHD_HTTP_SWITCHING_PROTOCOLS, response) == MHD_YES;
     }
