@@ -258,12 +258,3 @@ enum ke_code option_parse_audit_level(void *field, struct ke_str value, struct k
     static const char *const words[] = { "None", "Metadata", "Request", NULL };
     return parse_word(field, value, words, err);
 }
-
-enum ke_code option_parse_count(void *field, struct ke_str value, struct ke_err *err)
-{
-    uint64_t n = 0;
-    if (!ke_str_to_u64(value, 1000000, &n))
-        return ke_fail(err, KE_INVALID, "must be a number from 0 to 1000000");
-    *(unsigned *)field = (unsigned)n;
-    return KE_OK;
-}

@@ -31,6 +31,5 @@ option_parse_fn option_parse_proxy_mode;        /* int */
 option_parse_fn option_parse_log_level;         /* int */
 option_parse_fn option_parse_log_format;        /* int */
 option_parse_fn option_parse_audit_level;       /* int */
-option_parse_fn option_parse_count;             /* unsigned */
 
 #endif
