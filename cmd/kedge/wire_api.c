@@ -167,6 +167,8 @@ enum ke_code wire_start_controllers(struct wire *wire, struct ke_err *err)
         .node_name = ke_str_c(options->node_name),
         .node_ips = &wire->node_ip,
         .n_node_ips = 1,
+        .service_cidrs = options->service_cidr.items,
+        .n_service_cidrs = options->service_cidr.n,
         .api_service_ip = wire->api_service_ip,
         .api_port = options->api_listen.at.port,
         .cluster_dns = options->cluster_dns,

@@ -2,7 +2,8 @@
 /*
  * The objects that every cluster has: Service default/kubernetes for the API and Service
  * kube-system/kube-dns for the DNS, each with Endpoints and a slice of this node's address, and the
- * IngressClass; and the two system PriorityClasses. They are put right when somebody changes or
+ * IngressClass; the ServiceCIDR that shows the configured ranges, and the two system
+ * PriorityClasses. They are put right when somebody changes or
  * deletes them. Controllers thread.
  */
 #include "core/base/json.h"
@@ -11,6 +12,7 @@
 
 #define JSON_MAX           (16U << 10)
 #define INGRESS_CONTROLLER "kedge.io/ingress-controller"
+#define RANGES             "kubernetes" /* the ServiceCIDR of the configured ranges */
 
 /* One Service of the cluster itself. */
 struct own_service {
@@ -24,7 +26,7 @@ struct own_service {
 struct cluster_controller {
     struct controller base;
     struct controller_env *env;
-    struct work_queue *queue; /* keys: "ns/name" of the Service, "class", "priorities" */
+    struct work_queue *queue; /* keys: "ns/name" of the Service, "class", "ranges", "priorities" */
     struct own_service services[2];
     size_t n_services;
     char api_ports[2][256];
@@ -111,6 +113,22 @@ static cJSON *make_class(const struct cluster_controller *self)
     return ensure_parse(&out);
 }
 
+static cJSON *make_ranges(const struct cluster_controller *self)
+{
+    const struct controllers_options *options = &self->env->options;
+    ke_auto_buf out = KE_BUF_INIT(JSON_MAX);
+    ke_buf_add_c(&out, "{\"metadata\":{\"name\":\"" RANGES "\"},\"spec\":{\"cidrs\":[");
+    for (size_t i = 0; i < options->n_service_cidrs; i++) {
+        struct ke_cidr masked = options->service_cidrs[i];
+        (void)ke_cidr_nth(&options->service_cidrs[i], 0, &masked.ip);
+        ke_buf_add_c(&out, i > 0 ? ",\"" : "\"");
+        ke_cidr_format(&masked, &out);
+        ke_buf_add_char(&out, '"');
+    }
+    ke_buf_add_c(&out, "]}}");
+    return ensure_parse(&out);
+}
+
 /* ---- work */
 
 /* A Service cannot change its address: one that has another is made anew. True: it is on its way
@@ -191,6 +209,61 @@ static void ensure_priorities(struct cluster_controller *self, struct work_item 
     }
 }
 
+static void say_ready(struct cluster_controller *self, struct work_item *item,
+                      const struct registry_object *ranges)
+{
+    const struct ke_clock *clock = self->env->options.clock;
+    ke_auto_buf out = KE_BUF_INIT(JSON_MAX);
+    ke_buf_add_c(&out, "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
+                       "\"reason\":\"\",\"message\":\"Kubernetes default Service CIDR is ready\","
+                       "\"lastTransitionTime\":\"");
+    ke_time_format_s(clock->wall_us(clock->ctx) / 1000000, &out);
+    ke_buf_add_c(&out, "\"}]}}");
+    struct resource_request request = { .verb = RESOURCE_PATCH,
+                                        .patch = RESOURCE_PATCH_MERGE,
+                                        .kind = ranges->kind,
+                                        .name = ranges->name,
+                                        .subresource = KE_STR("status"),
+                                        .body = ensure_parse(&out) };
+    if (request.body != NULL)
+        work_item_write(item, &request);
+}
+
+static bool is_ready(const cJSON *ranges)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, ke_json_path(ranges, "status.conditions")) {
+        if (ke_str_eq_c(ke_json_str(item, "type"), "Ready"))
+            return ke_str_eq_c(ke_json_str(item, "status"), "True");
+    }
+    return false;
+}
+
+/* The ranges of an object cannot be changed: when others are configured it is made anew. */
+static void ensure_ranges(struct cluster_controller *self, struct work_item *item)
+{
+    struct ensure_target target = { .kind = MODEL_SERVICECIDR, .name = KE_STR(RANGES) };
+    ke_auto_json *wanted = make_ranges(self);
+    const struct registry_object *now =
+        watch_reflector_get(self->env->reflector, target.kind, KE_STR(""), target.name);
+    ke_auto_json *json = now != NULL ? registry_object_parse(now) : NULL;
+    if (wanted == NULL || (now != NULL && json == NULL)) {
+        work_item_again(item, work_backoff_ns(1));
+        return;
+    }
+    if (json != NULL &&
+        !ke_json_equal(ke_json_path(json, "spec.cidrs"), ke_json_path(wanted, "spec.cidrs"))) {
+        struct resource_request request = {
+            .verb = RESOURCE_DELETE, .kind = now->kind, .name = now->name, .grace_period_s = -1
+        };
+        work_item_write(item, &request);
+        return;
+    }
+    ensure_object(self->env, item, &target, KE_TAKE(wanted));
+    if (json != NULL && !is_ready(json))
+        say_ready(self, item, now);
+}
+
 static void run(void *ctx, struct work_item *item)
 {
     struct cluster_controller *self = ctx;
@@ -200,6 +273,10 @@ static void run(void *ctx, struct work_item *item)
         struct ensure_target target = { .kind = MODEL_INGRESSCLASS,
                                         .name = self->env->options.ingress_class };
         ensure_object(self->env, item, &target, make_class(self));
+        return;
+    }
+    if (ke_str_eq_c(work_item_key(item), "ranges")) {
+        ensure_ranges(self, item);
         return;
     }
     if (ke_str_eq_c(work_item_key(item), "priorities")) {
@@ -220,6 +297,9 @@ static void look(struct cluster_controller *self, const struct registry_object *
     if (object->kind->id == MODEL_INGRESSCLASS &&
         ke_str_eq(object->name, self->env->options.ingress_class))
         work_queue_add(self->queue, KE_STR("class"));
+    if (object->kind->id == MODEL_SERVICECIDR && ke_str_eq_c(object->name, RANGES) &&
+        self->env->options.n_service_cidrs > 0)
+        work_queue_add(self->queue, KE_STR("ranges"));
     if (object->kind->id == MODEL_PRIORITYCLASS)
         work_queue_add(self->queue, KE_STR("priorities"));
     if (object->kind->id != MODEL_SERVICE && object->kind->id != MODEL_ENDPOINTS &&
@@ -252,6 +332,8 @@ static void on_synced(struct controller *controller)
                             ke_str_c(self->services[i].name));
     if (self->env->options.ingress_class.len > 0)
         work_queue_add(self->queue, KE_STR("class"));
+    if (self->env->options.n_service_cidrs > 0)
+        work_queue_add(self->queue, KE_STR("ranges"));
     work_queue_add(self->queue, KE_STR("priorities"));
     work_queue_open(self->queue);
 }

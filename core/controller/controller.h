@@ -11,6 +11,7 @@ struct controller_env {
     struct controllers_options options; /* its own copy */
     struct ke_ip node_ips[CONTROLLERS_NODE_IPS];
     struct ke_cidr pod_cidrs[CONTROLLERS_NODE_IPS];
+    struct ke_cidr service_cidrs[CONTROLLERS_NODE_IPS];
     struct ke_loop *loop;
     struct work_pool *pool;
     const struct watch_reflector *reflector; /* set before any event */
@@ -52,7 +53,10 @@ controller_new_fn csr_controller_new;           /* approves, signs and forgets r
 controller_new_fn account_token_controller_new; /* Secrets with tokens of service accounts */
 controller_new_fn bootstrap_controller_new;     /* bootstrap tokens that are over */
 controller_new_fn definition_controller_new;
-controller_new_fn event_controller_new;         /* and the status of Ingresses */
+controller_new_fn quota_controller_new;
+controller_new_fn volume_controller_new; /* finalizers of claims and volumes */
+controller_new_fn apiservice_controller_new;
+controller_new_fn event_controller_new; /* and the status of Ingresses */
 
 /* Why a Service has no ready endpoint; ctx: struct resource_store. Any thread: reads snapshots. */
 explain_provider_fn explain_no_endpoints;

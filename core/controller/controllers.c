@@ -18,6 +18,7 @@ static controller_new_fn *const makers[] = {
     cluster_controller_new,       node_controller_new,      garbage_controller_new,
     event_controller_new,         rbac_controller_new,      csr_controller_new,
     account_token_controller_new, bootstrap_controller_new, definition_controller_new,
+    quota_controller_new,         volume_controller_new,    apiservice_controller_new,
 };
 
 struct controllers {
@@ -93,7 +94,10 @@ static enum ke_code copy_options(struct controllers *controllers,
         env->node_ips[i] = options->node_ips[i];
     for (size_t i = 0; i < options->n_pod_cidrs && i < CONTROLLERS_NODE_IPS; i++)
         env->pod_cidrs[i] = options->pod_cidrs[i];
+    for (size_t i = 0; i < options->n_service_cidrs && i < CONTROLLERS_NODE_IPS; i++)
+        env->service_cidrs[i] = options->service_cidrs[i];
     env->options.node_ips = env->node_ips;
+    env->options.service_cidrs = env->service_cidrs;
     env->options.pod_cidrs = env->pod_cidrs;
     if (env->options.clock == NULL)
         env->options.clock = &ke_clock_system;

@@ -24,6 +24,9 @@ struct controllers_options {
     size_t n_node_ips;               /* at most CONTROLLERS_NODE_IPS */
     const struct ke_cidr *pod_cidrs; /* copied; of this node, for Node.spec; may be none */
     size_t n_pod_cidrs;              /* at most CONTROLLERS_NODE_IPS */
+    const struct ke_cidr
+        *service_cidrs;          /* copied; shown as ServiceCIDR "kubernetes"; may be none */
+    size_t n_service_cidrs;      /* at most CONTROLLERS_NODE_IPS */
     struct ke_ip api_service_ip; /* of Service default/kubernetes; family NONE: it is not kept */
     uint16_t api_port;           /* the API listens there, on node_ips[0] */
     struct ke_ip cluster_dns;    /* of Service kube-system/kube-dns */

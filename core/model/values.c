@@ -162,42 +162,6 @@ void model_check_immutable(struct model_issues *issues, struct model_path path, 
     model_report_invalid_raw(issues, path, printed, "field is immutable");
 }
 
-static void check_condition(const cJSON *conditions, const cJSON *condition,
-                            const struct model_path *path, struct model_issues *issues)
-{
-    static const char *const statuses[] = { "False", "True", "Unknown", NULL };
-    struct ke_str type = ke_json_str(condition, "type");
-    struct model_path type_at = model_path_child(path, "type");
-    if (ke_str_is_empty(type))
-        model_report_required(issues, type_at, "must be set");
-    else
-        (void)model_check_name(issues, type_at, type, model_name_qualified);
-    const cJSON *earlier = conditions->child;
-    while (earlier != condition && !ke_str_eq(ke_json_str(earlier, "type"), type))
-        earlier = earlier->next;
-    if (earlier != condition)
-        model_report_duplicate(issues, type_at, type);
-    (void)model_check_enum(issues, model_path_child(path, "status"),
-                           ke_json_str(condition, "status"), statuses);
-    if (model_is_unset(condition, "reason"))
-        model_report_required(issues, model_path_child(path, "reason"), "must be set");
-    if (model_is_unset(condition, "lastTransitionTime"))
-        model_report_required(issues, model_path_child(path, "lastTransitionTime"), "must be set");
-}
-
-void model_check_conditions(struct model_issues *issues, struct model_path path,
-                            const cJSON *conditions)
-{
-    if (!model_check_count(issues, path, conditions))
-        return;
-    size_t i = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, conditions) {
-        struct model_path at = model_path_index(&path, i++);
-        check_condition(conditions, item, &at, issues);
-    }
-}
-
 int64_t model_int_or_percent(const cJSON *value)
 {
     if (cJSON_IsNumber(value))

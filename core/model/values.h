@@ -56,9 +56,6 @@ bool model_check_required(struct model_issues *issues, const struct model_path *
 /* "field is immutable" when the member differs; the new value is shown. */
 void model_check_immutable(struct model_issues *issues, struct model_path path, const cJSON *object,
                            const cJSON *old, const char *name);
-/* metav1.Condition, each: type, status, reason, lastTransitionTime, no type twice. */
-void model_check_conditions(struct model_issues *issues, struct model_path path,
-                            const cJSON *conditions);
 /* status.loadBalancer of Service and Ingress: addresses and host names. */
 void model_check_lb_ingress(struct model_issues *issues, struct model_path path,
                             const cJSON *ingress);

@@ -187,6 +187,8 @@ static enum ke_code check_preconditions(struct operation *op, const struct regis
 static enum ke_code commit(struct operation *op, const struct registry_object *current,
                            struct registry_object *object, struct registry_op *also)
 {
+    if (also == NULL && object == NULL)
+        return quota_commit(op, current->revision, current, NULL);
     if (also == NULL)
         return operation_commit(op, current->revision, object);
     struct registry_op changes[2] = { { .expected = current->revision, .object = object }, *also };

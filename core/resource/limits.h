@@ -24,9 +24,9 @@ enum ke_code limit_range_check(struct operation *op, const cJSON *object,
 
 /* ---- quota.c */
 /*
- * Instead of operation_commit, for what is created or changed: when quotas of the namespace count
- * it, waits for the namespace's turn and commits it together with what the quotas then have used.
- * made given; old borrowed, NULL on create.
+ * Instead of operation_commit, for what is created, changed or deleted: when quotas of the
+ * namespace count it, waits for the namespace's turn and commits it together with what the quotas
+ * then have used. made given, NULL: delete; old borrowed, NULL: create.
  */
 enum ke_code quota_commit(struct operation *op, int64_t expected, const struct registry_object *old,
                           struct registry_object *made) KE_MUST_CHECK;

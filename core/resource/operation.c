@@ -190,9 +190,11 @@ static void commit_done(void *ctx, const struct registry_result *result)
     service_claim_settle(op->claim);
     op->claim = NULL;
     if (result->code == KE_OK) {
-        if (op->answer != NULL)
-            registry_object_set_revision(op->answer, result->revision);
+        /* Quotas that were charged with it come behind. */
         struct registry_object *stored = result->n_objects > 0 ? result->objects[0] : NULL;
+        if (op->answer != NULL)
+            registry_object_set_revision(op->answer,
+                                         stored != NULL ? stored->revision : result->revision);
         if (op->answers_status)
             stored = NULL;
         operation_answer(op, op->answer != NULL ? op->answer : stored);

@@ -37,7 +37,7 @@ struct resource_store {
 /* A write that waits to be charged to the quotas of its namespace, or is being committed so. */
 struct quota_charge {
     struct turn_waiter waiter;    /* its turn among those of the namespace */
-    struct registry_object *made; /* a reference; NULL: nothing is charged */
+    struct registry_object *made; /* a reference; NULL: delete, or nothing is charged */
     struct registry_object *old;  /* a reference; NULL: create */
     int64_t expected;
     unsigned n_attempts;

@@ -38,7 +38,7 @@ enum ke_code quota_turn_key(struct operation *op, struct ke_str *out)
 /* An object that is written, parsed. */
 struct write {
     struct operation *op;
-    cJSON *now; /* owned */
+    cJSON *now; /* owned; NULL: delete */
     cJSON *was; /* owned; NULL: create */
     int64_t now_s;
 };
@@ -69,10 +69,12 @@ static void note_excess(struct excess *excess, const cJSON *hard,
 static struct model_quantity delta_of(const struct write *write, struct ke_str resource)
 {
     const struct model_kind *kind = write->op->kind;
-    struct model_quantity now = quota_amount(kind, write->now, resource, write->now_s);
-    if (write->was == NULL)
-        return now;
-    struct model_quantity was = quota_amount(kind, write->was, resource, write->now_s);
+    struct model_quantity now = { .value = 0 };
+    struct model_quantity was = { .value = 0 };
+    if (write->now != NULL)
+        now = quota_amount(kind, write->now, resource, write->now_s);
+    if (write->was != NULL)
+        was = quota_amount(kind, write->was, resource, write->now_s);
     model_quantity_sub(&now, &was, &now);
     return now;
 }
@@ -180,9 +182,9 @@ static enum ke_code charge_one(const struct write *write, const struct registry_
     ke_auto_json *quota = registry_object_parse(object);
     if (quota == NULL)
         return operation_fail_nomem(op);
-    if (!quota_matches(quota, op->kind, write->now))
+    if (!quota_matches(quota, op->kind, write->now != NULL ? write->now : write->was))
         return KE_OK;
-    enum ke_code rc = check_known(write, quota, object->name);
+    enum ke_code rc = write->now != NULL ? check_known(write, quota, object->name) : KE_OK;
     if (rc == KE_OK && write->was == NULL)
         rc = check_said(write, quota, object->name);
     if (rc != KE_OK)
@@ -253,12 +255,11 @@ static enum ke_code find_charges(struct operation *op, const struct registry_obj
 {
     const struct ke_clock *clock = op->store->clock;
     struct write write = { .op = op, .now_s = clock->wall_us(clock->ctx) / 1000000 };
-    write.now = registry_object_parse(made);
+    write.now = made != NULL ? registry_object_parse(made) : NULL;
     write.was = old != NULL ? registry_object_parse(old) : NULL;
     charges->n = 1;
-    enum ke_code rc = write.now != NULL && (old == NULL || write.was != NULL)
-                          ? charge_all(&write, charges)
-                          : operation_fail_nomem(op);
+    bool is_whole = (made == NULL || write.now != NULL) && (old == NULL || write.was != NULL);
+    enum ke_code rc = is_whole ? charge_all(&write, charges) : operation_fail_nomem(op);
     cJSON_Delete(write.now);
     cJSON_Delete(write.was);
     return rc;
@@ -266,11 +267,15 @@ static enum ke_code find_charges(struct operation *op, const struct registry_obj
 
 /* ---- commit */
 
-/* Creates of all kinds; of updates those that can ask for more. */
-static bool may_count(const struct operation *op, const struct registry_object *old)
+/* Creates and deletes of all kinds; of updates those that can ask for more. */
+static bool may_count(const struct operation *op, const struct registry_object *old,
+                      const struct registry_object *made)
 {
     if (!quota_counts_kind(op->kind))
         return false;
+    /* One quota that goes is counted by the controller: its own turn is taken already. */
+    if (made == NULL)
+        return op->kind->id != MODEL_RESOURCEQUOTA;
     if (old == NULL)
         return true;
     if (op->kind->id == MODEL_POD)
@@ -279,12 +284,13 @@ static bool may_count(const struct operation *op, const struct registry_object *
            (op->kind->id == MODEL_SERVICE || op->kind->id == MODEL_PERSISTENTVOLUMECLAIM);
 }
 
-static enum ke_code has_quotas(struct operation *op, const struct registry_object *old, bool *out)
+static enum ke_code has_quotas(struct operation *op, const struct registry_object *old,
+                               const struct registry_object *made, bool *out)
 {
     struct limits_count count = { .n_quotas = 0 };
     struct ke_err err = KE_ERR_INIT;
     *out = false;
-    if (!may_count(op, old))
+    if (!may_count(op, old, made))
         return KE_OK;
     enum ke_code rc = limits_index_count(op->store->limits, op->request.ns, &count, &err);
     *out = count.n_quotas > 0;
@@ -295,7 +301,7 @@ enum ke_code quota_check(struct operation *op, const struct registry_object *old
                          const struct registry_object *made)
 {
     bool is_counted = false;
-    enum ke_code rc = has_quotas(op, old, &is_counted);
+    enum ke_code rc = has_quotas(op, old, made, &is_counted);
     if (rc != KE_OK || !is_counted)
         return rc;
     struct charges charges = { .n = 0 };
@@ -317,7 +323,7 @@ static enum ke_code charge_and_commit(struct operation *op)
         return rc;
     }
     charges.changes[0].expected = charge->expected;
-    charges.changes[0].object = registry_object_ref(charge->made);
+    charges.changes[0].object = charge->made != NULL ? registry_object_ref(charge->made) : NULL;
     operation_commit_all(op, charges.changes, charges.n);
     return KE_OK;
 }
@@ -332,7 +338,7 @@ static void take_turn(struct turn_waiter *waiter)
 
 bool quota_try_again(struct operation *op)
 {
-    if (op->charge.made == NULL || op->charge.n_attempts++ >= CHARGE_ATTEMPTS)
+    if (op->charge.waiter.turn == NULL || op->charge.n_attempts++ >= CHARGE_ATTEMPTS)
         return false;
     take_turn(&op->charge.waiter);
     return true;
@@ -353,7 +359,7 @@ enum ke_code quota_commit(struct operation *op, int64_t expected, const struct r
     bool is_counted = false;
     struct ke_str key = { NULL, 0 };
     struct ke_err err = KE_ERR_INIT;
-    enum ke_code rc = has_quotas(op, old, &is_counted);
+    enum ke_code rc = has_quotas(op, old, made, &is_counted);
     if (rc == KE_OK && !is_counted)
         return operation_commit(op, expected, made);
     if (rc == KE_OK)

@@ -131,7 +131,7 @@ enum ke_code operation_store(struct operation *op, struct registry_object *curre
         return quota_commit(op, current->revision, current, KE_TAKE(made));
     if (op->answer == NULL)
         op->answer = KE_TAKE(made);
-    return operation_commit(op, current->revision, NULL);
+    return quota_commit(op, current->revision, current, NULL);
 }
 
 /* object, given and complete, is checked and stored. */

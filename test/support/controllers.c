@@ -23,11 +23,15 @@ void test_controllers_init(struct test_controllers *t)
     t->report = report_new();
     assert_non_null(t->report);
     assert_int_equal(ke_ip_parse(KE_STR("192.0.2.1"), &t->node_ip, &err), KE_OK);
+    struct ke_cidr services;
+    assert_int_equal(ke_cidr_parse(KE_STR("10.32.0.0/24"), &services, &err), KE_OK);
     struct controllers_options options = { .store = t->r.store,
                                            .report = t->report,
                                            .node_name = KE_STR("n1"),
                                            .node_ips = &t->node_ip,
                                            .n_node_ips = 1,
+                                           .service_cidrs = &services,
+                                           .n_service_cidrs = 1,
                                            .api_port = 6443,
                                            .has_dns = true,
                                            .ingress_class = KE_STR("kedge"),

@@ -90,14 +90,6 @@ static void cidr_validate(const cJSON *object, const cJSON *old, struct model_is
         model_check_immutable(issues, at, spec, ke_json_get(old, "spec"), "cidrs");
 }
 
-static void cidr_validate_status(const cJSON *object, const cJSON *old, struct model_issues *issues)
-{
-    (void)old;
-    struct model_path status = model_path_root("status");
-    model_check_conditions(issues, model_path_child(&status, "conditions"),
-                           ke_json_path(object, "status.conditions"));
-}
-
 const struct model_kind model_kind_servicecidr = {
     .id = MODEL_SERVICECIDR,
     .kind = "ServiceCIDR",
@@ -118,7 +110,6 @@ const struct model_kind model_kind_servicecidr = {
     },
     .prepare_create = cidr_prepare_create,
     .validate = cidr_validate,
-    .validate_status = cidr_validate_status,
 };
 
 /* ---- IPAddress */
