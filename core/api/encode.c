@@ -16,6 +16,19 @@ bool api_encoder_is_splice(const struct api_encoder *encoder)
            encoder->kind->custom == NULL;
 }
 
+/* A dry run's answer, or what is computed, has no revision: not even 0. */
+static bool is_stored(const struct registry_object *object)
+{
+    return object->revision != 0;
+}
+
+static void hide_zero(const struct registry_object *object, cJSON *json)
+{
+    if (!is_stored(object)) {
+        ke_json_del(ke_json_get_mut(json, "metadata"), "resourceVersion");
+    }
+}
+
 /* ---- custom kinds: what is stored may be older than the schema by which it is shown ---- */
 
 /* The stored bytes but for kind and apiVersion are what the client is to see. */
@@ -49,12 +62,16 @@ static enum ke_code view(const struct api_encoder *encoder, const struct registr
         cJSON_Delete(json);
         return ke_fail(err, KE_NOMEM, "show object");
     }
+    hide_zero(object, json);
     *out = json;
     return KE_OK;
 }
 
 static bool can_splice(const struct api_encoder *encoder, const struct registry_object *object)
 {
+    if (!is_stored(object)) {
+        return false;
+    }
     if (encoder->kind->custom == NULL) {
         return api_encoder_is_splice(encoder);
     }
@@ -67,7 +84,7 @@ static bool can_splice(const struct api_encoder *encoder, const struct registry_
 bool api_encoder_is_stored_bytes(const struct api_encoder *encoder,
                                  const struct registry_object *object)
 {
-    return encoder->accept.form == API_FORM_PLAIN &&
+    return encoder->accept.form == API_FORM_PLAIN && is_stored(object) &&
            encoder->version == &encoder->kind->versions[0] &&
            (encoder->kind->custom == NULL ||
             (object->kind == encoder->kind && can_splice(encoder, object)));
@@ -95,14 +112,18 @@ static bool is_stored_version(const struct api_encoder *encoder)
 static enum ke_code parse(const struct registry_object *object, cJSON **out, struct ke_err *err)
 {
     *out = registry_object_parse(object);
-    return *out != NULL ? KE_OK : ke_fail(err, KE_NOMEM, "parse stored object");
+    if (*out == NULL) {
+        return ke_fail(err, KE_NOMEM, "parse stored object");
+    }
+    hide_zero(object, *out);
+    return KE_OK;
 }
 
 static enum ke_code encode_plain(const struct api_encoder *encoder,
                                  const struct registry_object *object, struct ke_buf *out,
                                  struct ke_err *err)
 {
-    if (encoder->kind->custom == NULL && is_stored_version(encoder)) {
+    if (encoder->kind->custom == NULL && is_stored_version(encoder) && is_stored(object)) {
         ke_buf_add_str(out, object->json);
         return KE_OK;
     }

@@ -110,7 +110,8 @@ static enum MHD_Result begin_body(struct api_request *request, const char *metho
     struct ke_str length = api_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (length.ptr != NULL &&
         api_request_header(request, MHD_HTTP_HEADER_TRANSFER_ENCODING).ptr != NULL) {
-        /* One of the two is a lie: what follows may be meant as another's request (RFC 9112 6.1). */
+        /* One of the two is a lie: what follows may be meant as another's request (RFC 9112 6.1).
+         */
         request->phase = API_PHASE_WORK;
         request->is_last = true;
         api_respond_code(request, KE_MALFORMED, "both Content-Length and Transfer-Encoding");

@@ -229,10 +229,7 @@ static void respond_unsupported(struct api_request *request, bool is_patch)
                           "application/vnd.kubernetes.protobuf"),
     };
     if (is_patch) {
-        status.message =
-            KE_STR("the body of the request was in an unknown format - accepted media types "
-                   "include: application/json-patch+json, application/merge-patch+json, "
-                   "application/strategic-merge-patch+json, application/apply-patch+yaml");
+        status.message = KE_STR("415: Unsupported Media Type");
         status.details = API_DETAILS_EMPTY;
         if (is_custom(request)) {
             status.message =

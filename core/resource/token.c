@@ -57,21 +57,24 @@ static enum ke_code read_token(const cJSON *object, struct ke_str prefix,
 {
     struct ke_str version = ke_json_str(object, "v");
     if (!ke_str_eq_c(version, TOKEN_VERSION)) {
-        return ke_fail(err, KE_MALFORMED,
-                       "continue key is not valid: server does not recognize this encoded version "
-                       "\"%.*s\"",
-                       KE_STR_ARG(version));
+        return ke_fail(
+            err, KE_MALFORMED,
+            "invalid continue token: continue key is not valid: server does not recognize this encoded version "
+            "\"%.*s\"",
+            KE_STR_ARG(version));
     }
     out->revision = ke_json_i64(object, "rv", 0);
     if (out->revision == 0) {
-        return ke_fail(err, KE_MALFORMED,
-                       "continue key is not valid: incorrect encoded start resourceVersion "
-                       "(version " TOKEN_VERSION ")");
+        return ke_fail(
+            err, KE_MALFORMED,
+            "invalid continue token: continue key is not valid: incorrect encoded start resourceVersion "
+            "(version " TOKEN_VERSION ")");
     }
     struct ke_str start = ke_json_str(object, "start");
     if (!is_clean(start))
-        return ke_fail(err, KE_MALFORMED,
-                       "continue key is not valid: encoded start key is not within the list");
+        return ke_fail(
+            err, KE_MALFORMED,
+            "invalid continue token: continue key is not valid: encoded start key is not within the list");
     ke_buf_add_str(&out->start_key, prefix);
     ke_buf_add_str(&out->start_key, start);
     return ke_buf_check(&out->start_key, "continue key", err);
@@ -84,15 +87,17 @@ enum ke_code resource_token_decode(struct ke_str token, struct ke_str prefix,
     out->start_key = (struct ke_buf)KE_BUF_INIT(LIMIT_KEY_BYTES);
     struct ke_err why = KE_ERR_INIT;
     if (ke_base64_decode(token, &json, &why) != KE_OK)
-        return ke_fail(err, KE_MALFORMED, "continue key is not valid: %s", why.msg);
+        return ke_fail(err, KE_MALFORMED, "invalid continue token: continue key is not valid: %s",
+                       why.msg);
     bool has_nul = cut_nul(&json);
     ke_auto_json *object = NULL;
     if (ke_json_parse(ke_buf_str(&json), &object, &why) != KE_OK)
         return ke_fail(err, why.code == KE_NOMEM ? KE_NOMEM : KE_MALFORMED,
-                       "continue key is not valid: %s", why.msg);
+                       "invalid continue token: continue key is not valid: %s", why.msg);
     if (!has_nul)
-        return ke_fail(err, KE_MALFORMED,
-                       "continue key is not valid: encoded start key has no end");
+        return ke_fail(
+            err, KE_MALFORMED,
+            "invalid continue token: continue key is not valid: encoded start key has no end");
     enum ke_code rc = read_token(object, prefix, out, err);
     if (rc != KE_OK)
         ke_buf_free(&out->start_key);

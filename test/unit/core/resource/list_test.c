@@ -263,7 +263,8 @@ static void bad_tokens_are_refused(void **state)
         assert_int_equal(
             resource_token_decode(ke_buf_str(&text), KE_STR("/registry/pods/"), &token, &err),
             KE_MALFORMED);
-        assert_int_equal(strncmp(err.msg, "continue key is not valid", 25), 0);
+        assert_int_equal(strncmp(err.msg, "invalid continue token: continue key is not valid", 49),
+                         0);
     }
 }
 
