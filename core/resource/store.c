@@ -76,5 +76,11 @@ enum ke_code resource_get_part(struct resource_store *store, const struct model_
         return ke_fail(err, KE_NOT_FOUND, "the server could not find the requested resource");
     ke_auto_object *object = NULL;
     enum ke_code rc = resource_get(store, kind, ns, name, &object, err);
+    /* As upstream names what is missing, and only there: `deployments/scale.apps "x" not found`. */
+    if (rc == KE_NOT_FOUND && ke_str_eq_c(subresource, "scale") && kind->custom == NULL) {
+        const char *group = kind->versions[0].group;
+        return ke_fail(err, rc, "%s/scale%s%s \"%.*s\" not found", kind->plural,
+                       group[0] != '\0' ? "." : "", group, KE_STR_ARG(name));
+    }
     return rc == KE_OK ? part_show(part, kind, sub, object, out, err) : rc;
 }
