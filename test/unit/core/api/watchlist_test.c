@@ -188,6 +188,7 @@ static void writes_meanwhile_are_neither_lost_nor_doubled(void **state)
         char name[32];
         (void)snprintf(name, sizeof(name), "\"name\":\"n%04d\"", N_WRITES - 1);
         (void)test_reader_await(readers[i], name);
+        (void)test_reader_await(readers[i], INITIAL_END); /* behind it, where it was in the list */
         for (int k = 0; k < N_WRITES; k++) {
             (void)snprintf(name, sizeof(name), "\"name\":\"n%04d\"", k);
             assert_int_equal(count(readers[i]->text, name), 1);
