@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A whole write of a hostile object: decoding, conversion, defaults, preparation and validation, as
- * a create and as an update of itself.. Nothing here
- * may crash, and defaults of what was defaulted change nothing.
+ * a create and as an update of itself, of whatever kind it names. Nothing here may crash, and
+ * defaults of what was defaulted change nothing.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/model/kind.h"
+#include "core/model/kinds/pod.h"
 #include "core/model/meta.h"
 #include "core/model/schema.h"
 
@@ -34,6 +35,8 @@ static void check(const struct model_kind *kind, const cJSON *object, const cJSO
     model_kind_validate(kind, object, old, &issues);
     if (old != NULL)
         model_kind_validate_status(kind, object, old, &issues);
+    if (old != NULL && kind->id == MODEL_POD)
+        pod_validate_ephemeral(object, old, &issues);
     ke_auto_buf text = KE_BUF_INIT(64U << 20);
     model_issues_format(&issues, &text);
     (void)model_kind_durability(kind, object);
