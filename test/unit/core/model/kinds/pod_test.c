@@ -178,7 +178,8 @@ static void workloads_are_refused_for_their_selector_and_strategy(void **state)
     static const struct {
         const char *object, *issues;
     } cases[] = {
-        { DEPLOYMENT("\"template\":" TEMPLATE), "[spec.selector: Required value, spec.template.metadata.labels: Invalid value: "
+        { DEPLOYMENT("\"template\":" TEMPLATE),
+          "[spec.selector: Required value, spec.template.metadata.labels: Invalid value: "
           "map[string]string{\"a\":\"b\"}: `selector` does not match template `labels`]" },
         { DEPLOYMENT("\"selector\":{},\"template\":" TEMPLATE),
           "spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string(nil), "

@@ -112,6 +112,33 @@ static inline void assert_update_gives(const char *old, const char *text, const 
     assert_issues(&w, text, expected);
 }
 
+/* The JSON text, parsed. */
+static inline cJSON *write_parse(const char *text)
+{
+    struct ke_err err = KE_ERR_INIT;
+    cJSON *out = NULL;
+    if (ke_json_parse(ke_str_c(text), &out, &err) != KE_OK)
+        fail_msg("%s: %s", text, err.msg);
+    return out;
+}
+
+/* An update of status, of the kind of that name, from old to text; both as they are stored. */
+static inline void assert_status_gives(const char *name, const char *text, const char *old,
+                                       const char *expected)
+{
+    WRITE_AUTO w = { .arena = ke_arena_new(1U << 20), .object = write_parse(text) };
+    ke_auto_json *before = write_parse(old);
+    unsigned i = 0;
+    const struct model_kind *kind = NULL;
+    while ((kind = model_kind_at(i++)) != NULL && strcmp(kind->kind, name) != 0)
+        continue;
+    assert_non_null(kind);
+    assert_non_null(w.arena);
+    model_issues_init(&w.issues, w.arena);
+    kind->validate_status(w.object, before, &w.issues);
+    assert_issues(&w, text, expected);
+}
+
 /* Members of expected are in the object, with these values; others may be there too. */
 static inline void assert_has(const cJSON *object, const char *expected)
 {
