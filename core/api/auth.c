@@ -165,7 +165,9 @@ static enum ke_code check_token(const struct api_credentials *credentials, struc
     }
     enum ke_code rc = KE_UNAUTHENTICATED;
     if (credentials->bearer != NULL) {
-        rc = auth_bearer_check(credentials->bearer, token, NULL, 0, arena, result, err);
+        struct auth_bearer_question question = { .token = token,
+                                                 .is_quick = credentials->is_quick };
+        rc = auth_bearer_check(credentials->bearer, &question, arena, result, err);
     }
     if (rc == KE_UNAUTHENTICATED) {
         return ke_fail(err, rc, "Unauthorized");

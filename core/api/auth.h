@@ -32,10 +32,12 @@ struct api_credentials {
     struct ke_str protocols; /* Sec-WebSocket-Protocol, may be empty: a browser has no other way to
                                 send a token (base64url.bearer.authorization.k8s.io.TOKEN) */
     struct auth_bearer *bearer; /* NULL: no token is good */
+    bool is_quick;              /* rather answer KE_AGAIN than check a signature */
 };
 /*
  * A certificate goes before a token, as upstream; what a token's user needs lives in arena. A bad
- * token is refused, never anonymous. Errors: KE_UNAUTHENTICATED, KE_NOMEM, KE_IO.
+ * token is refused, never anonymous. Errors: KE_UNAUTHENTICATED, KE_AGAIN (is_quick), KE_NOMEM,
+ * KE_IO.
  */
 enum ke_code api_authenticate(const struct api_credentials *credentials, struct ke_arena *arena,
                               const struct auth_user **out, struct ke_err *err) KE_MUST_CHECK;

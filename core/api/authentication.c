@@ -139,8 +139,11 @@ static enum ke_code review(struct api_request *request, cJSON *body, struct ke_e
     struct ke_err why;
     enum ke_code rc = ke_fail(&why, KE_UNAUTHENTICATED, "no token is known");
     if (request->server->options.bearer != NULL) {
-        rc = auth_bearer_check(request->server->options.bearer, ke_json_str(spec, "token"), wanted,
-                               n, request->arena, result, &why);
+        struct auth_bearer_question question = { .token = ke_json_str(spec, "token"),
+                                                 .audiences = wanted,
+                                                 .n_audiences = n };
+        rc = auth_bearer_check(request->server->options.bearer, &question, request->arena, result,
+                               &why);
     }
     if (rc != KE_OK && rc != KE_UNAUTHENTICATED) {
         *err = why;

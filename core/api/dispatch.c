@@ -3,12 +3,13 @@
  * From head and body to the handler: what is asked, by whom, may they, and is it served. On the
  * request's API loop.
  */
-#include "core/api/computed.h"
 #include "core/api/audit.h"
+#include "core/api/computed.h"
 #include "core/api/impersonate.h"
 #include "core/api/proxy/proxy.h"
 #include "core/api/server_impl.h"
 #include "core/api/stream/stream.h"
+#include "core/api/verify.h"
 #include "core/base/limits.h"
 #include "core/model/form.h"
 
@@ -246,33 +247,9 @@ static bool enter_flow(struct api_request *request)
     return false;
 }
 
-void api_dispatch(struct api_request *request)
+/* Behind authentication: may they, and the handler. */
+static void dispatch_known(struct api_request *request)
 {
-    struct ke_err err;
-    request->audit = api_audit_begin(request);
-    size_t mark = ke_str_find(request->uri, '?');
-    struct ke_str path = ke_str_sub(request->uri, 0, mark);
-    struct ke_str query = { NULL, 0 };
-    if (mark < request->uri.len) {
-        query = ke_str_sub(request->uri, mark + 1, request->uri.len - mark - 1);
-    }
-    enum ke_code rc = api_target_parse(path, request->arena, &request->target, &err);
-    if (rc == KE_OK) {
-        rc = api_query_parse(query, request->arena, &request->query, &err);
-    }
-    if (rc == KE_OK) {
-        struct api_credentials credentials = {
-            .identity = request->conn->identity,
-            .authorization = api_request_header(request, MHD_HTTP_HEADER_AUTHORIZATION),
-            .protocols = api_request_header(request, "Sec-WebSocket-Protocol"),
-            .bearer = request->server->options.bearer,
-        };
-        rc = api_authenticate(&credentials, request->arena, &request->user, &err);
-    }
-    if (rc != KE_OK) {
-        api_respond_error(request, rc, &err);
-        return;
-    }
     if (!ke_str_eq_c(request->user->name, "system:anonymous")) {
         api_conn_prove(request->conn);
     }
@@ -290,4 +267,25 @@ void api_dispatch(struct api_request *request)
     } else {
         api_handle_path(request);
     }
+}
+
+void api_dispatch(struct api_request *request)
+{
+    struct ke_err err;
+    request->audit = api_audit_begin(request);
+    size_t mark = ke_str_find(request->uri, '?');
+    struct ke_str path = ke_str_sub(request->uri, 0, mark);
+    struct ke_str query = { NULL, 0 };
+    if (mark < request->uri.len) {
+        query = ke_str_sub(request->uri, mark + 1, request->uri.len - mark - 1);
+    }
+    enum ke_code rc = api_target_parse(path, request->arena, &request->target, &err);
+    if (rc == KE_OK) {
+        rc = api_query_parse(query, request->arena, &request->query, &err);
+    }
+    if (rc != KE_OK) {
+        api_respond_error(request, rc, &err);
+        return;
+    }
+    api_verify(request, dispatch_known);
 }

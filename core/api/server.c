@@ -8,6 +8,7 @@
 
 #include "core/api/acceptor.h"
 #include "core/api/server_impl.h"
+#include "core/api/verify.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/mem.h"
@@ -199,6 +200,9 @@ enum ke_code api_server_start(struct api_server *server, struct ke_err *err)
         "kedge-api-4", "kedge-api-5", "kedge-api-6", "kedge-api-7",
     };
     enum ke_code rc = api_acceptor_new(server, &server->acceptor, err);
+    if (rc == KE_OK) {
+        rc = api_verifier_start(&server->verifier, err);
+    }
     for (unsigned i = 0; i < server->n_shards && rc == KE_OK; i++) {
         rc = api_shard_start(&server->shards[i], names[i], err);
     }
@@ -207,6 +211,8 @@ enum ke_code api_server_start(struct api_server *server, struct ke_err *err)
     }
     if (rc != KE_OK) {
         stop_shards(server);
+        api_verifier_stop(server->verifier);
+        server->verifier = NULL;
         api_acceptor_free(server->acceptor);
         server->acceptor = NULL;
         return rc;
@@ -224,6 +230,8 @@ void api_server_stop(struct api_server *server)
     atomic_store(&server->is_stopping, true);
     api_acceptor_stop(server->acceptor);
     stop_shards(server);
+    api_verifier_stop(server->verifier);
+    server->verifier = NULL;
     api_jobs_join(server);
 }
 

@@ -19,6 +19,7 @@
 #define API_LOCAL_FDS  32 /* of the budget, for clients of the unix socket alone */
 
 struct api_acceptor; /* core/api/acceptor.h */
+struct api_verifier; /* core/api/verify.h */
 
 /* A trace at work: its thread is joined when the slot is used again, or at the end. */
 struct api_job {
@@ -38,6 +39,7 @@ struct api_server {
     unsigned n_shards;
     atomic_uint next_shard;
     struct api_acceptor *acceptor;
+    struct api_verifier *verifier;
     struct tls_context *proxy_tls; /* to servers behind the proxy: verifies nothing */
     unsigned fd_budget;
     atomic_uint fds_used;

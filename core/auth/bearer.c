@@ -12,7 +12,7 @@
 #include "core/base/rand.h"
 
 #define LEEWAY_S             60 /* clocks differ, and what is deleted may still say good-bye */
-#define REMEMBER_NS          (60 * KE_S)
+#define REMEMBER_NS          (600 * KE_S)
 #define TEXTS_MAX            (16U << 10)
 
 #define LEGACY_INVALID_LABEL "kubernetes.io/legacy-token-invalid-since"
@@ -256,14 +256,14 @@ static void print_list(struct ke_buf *out, const struct ke_str *items, size_t n)
 }
 
 static enum ke_code check_audiences(const struct token_claims *claims,
-                                    const struct ke_str *audiences, size_t n_audiences,
+                                    const struct auth_bearer_question *question,
                                     struct ke_arena *arena, struct auth_bearer_result *out,
                                     struct ke_err *err)
 {
     for (size_t i = 0; i < claims->n_audiences; i++) {
         bool is_wanted = false;
-        for (size_t k = 0; k < n_audiences; k++)
-            is_wanted = is_wanted || ke_str_eq(claims->audiences[i], audiences[k]);
+        for (size_t k = 0; k < question->n_audiences; k++)
+            is_wanted = is_wanted || ke_str_eq(claims->audiences[i], question->audiences[k]);
         if (!is_wanted)
             continue;
         struct ke_str copy = ke_arena_str(arena, claims->audiences[i]);
@@ -277,7 +277,7 @@ static enum ke_code check_audiences(const struct token_claims *claims,
     ke_buf_add_c(&text, "token audiences ");
     print_list(&text, claims->audiences, claims->n_audiences);
     ke_buf_add_c(&text, " is invalid for the target audiences ");
-    print_list(&text, audiences, n_audiences);
+    print_list(&text, question->audiences, question->n_audiences);
     return ke_fail(err, KE_UNAUTHENTICATED, "%.*s", KE_STR_ARG(ke_buf_str(&text)));
 }
 
@@ -323,9 +323,11 @@ static enum ke_code make_user(const struct token_claims *claims, struct ke_arena
  */
 
 /* The claims of a token that one of our keys signed: remembered, or read and checked. */
-static enum ke_code find_record(struct auth_bearer *bearer, struct ke_str token,
+static enum ke_code find_record(struct auth_bearer *bearer,
+                                const struct auth_bearer_question *question,
                                 struct token_record **out, struct ke_err *err)
 {
+    struct ke_str token = question->token;
     uint8_t hash[SHA256_BYTES];
     int64_t now_ns = bearer->clock->now_ns(bearer->clock->ctx);
     sha256(token.ptr, token.len, hash);
@@ -334,6 +336,8 @@ static enum ke_code find_record(struct auth_bearer *bearer, struct ke_str token,
         atomic_fetch_add(&bearer->n_remembered, 1);
         return KE_OK;
     }
+    if (question->is_quick)
+        return KE_AGAIN;
     struct jwt jwt;
     struct token_claims claims;
     enum ke_code rc = jwt_parse(token, &jwt, err);
@@ -354,13 +358,13 @@ static enum ke_code find_record(struct auth_bearer *bearer, struct ke_str token,
     return rc == KE_OK || rc == KE_NOMEM ? rc : ke_fail(err, KE_UNAUTHENTICATED, "invalid token");
 }
 
-static enum ke_code check_account_token(struct auth_bearer *bearer, struct ke_str token,
-                                        const struct ke_str *audiences, size_t n_audiences,
+static enum ke_code check_account_token(struct auth_bearer *bearer,
+                                        const struct auth_bearer_question *question,
                                         struct ke_arena *arena, struct auth_bearer_result *out,
                                         struct ke_err *err)
 {
     KE_AUTO(token_record) *record = NULL;
-    enum ke_code rc = find_record(bearer, token, &record, err);
+    enum ke_code rc = find_record(bearer, question, &record, err);
     if (rc != KE_OK)
         return rc;
     struct token_claims claims = *token_record_claims(record);
@@ -368,7 +372,7 @@ static enum ke_code check_account_token(struct auth_bearer *bearer, struct ke_st
     if (claims.is_legacy) { /* is for the API, whatever it calls itself */
         memcpy(claims.audiences, bearer->audiences, sizeof(bearer->audiences));
         claims.n_audiences = bearer->n_audiences;
-        rc = check_legacy(bearer, &claims, token, err);
+        rc = check_legacy(bearer, &claims, question->token, err);
     } else if (!ke_str_eq(claims.issuer, bearer->issuer)) {
         rc = ke_fail(err, KE_UNAUTHENTICATED, "invalid issuer");
     } else {
@@ -377,7 +381,7 @@ static enum ke_code check_account_token(struct auth_bearer *bearer, struct ke_st
             rc = check_things(bearer, &claims, now_s, err);
     }
     if (rc == KE_OK)
-        rc = check_audiences(&claims, audiences, n_audiences, arena, out, err);
+        rc = check_audiences(&claims, question, arena, out, err);
     return rc == KE_OK ? make_user(&claims, arena, &out->user, err) : rc;
 }
 
@@ -400,27 +404,29 @@ static enum ke_code check_bootstrap(struct auth_bearer *bearer, struct ke_str id
     return bootstrap_check(json, id, secret, auth_bearer_now_s(bearer), arena, out, err);
 }
 
-enum ke_code auth_bearer_check(struct auth_bearer *bearer, struct ke_str token,
-                               const struct ke_str *audiences, size_t n_audiences,
-                               struct ke_arena *arena, struct auth_bearer_result *out,
-                               struct ke_err *err)
+enum ke_code auth_bearer_check(struct auth_bearer *bearer,
+                               const struct auth_bearer_question *question, struct ke_arena *arena,
+                               struct auth_bearer_result *out, struct ke_err *err)
 {
     struct ke_str id;
     struct ke_str secret;
     struct auth_bearer_result result = { .n_audiences = 0 };
-    const struct ke_str *wanted = n_audiences > 0 ? audiences : bearer->audiences;
-    size_t n_wanted = n_audiences > 0 ? n_audiences : bearer->n_audiences;
+    struct auth_bearer_question asked = *question;
     enum ke_code rc = KE_OK;
     if (bearer->registry == NULL)
         return ke_fail(err, KE_UNAUTHENTICATED, "no token is known");
-    if (bootstrap_token_split(token, &id, &secret)) {
+    if (asked.n_audiences == 0) {
+        asked.audiences = bearer->audiences;
+        asked.n_audiences = bearer->n_audiences;
+    }
+    if (bootstrap_token_split(asked.token, &id, &secret)) {
         struct token_claims api = { .n_audiences = bearer->n_audiences };
         memcpy(api.audiences, bearer->audiences, sizeof(bearer->audiences));
         rc = check_bootstrap(bearer, id, secret, arena, &result.user, err);
         if (rc == KE_OK)
-            rc = check_audiences(&api, wanted, n_wanted, arena, &result, err);
+            rc = check_audiences(&api, &asked, arena, &result, err);
     } else {
-        rc = check_account_token(bearer, token, wanted, n_wanted, arena, &result, err);
+        rc = check_account_token(bearer, &asked, arena, &result, err);
     }
     if (rc == KE_OK)
         *out = result;

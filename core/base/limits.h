@@ -93,6 +93,7 @@
 #define LIMIT_PEM_BYTES               (1U << 20)  /* a chain, a key, a bundle of roots */
 #define LIMIT_CERT_BYTES              (16U << 10) /* DER of one that we make */
 #define LIMIT_TOKEN_BYTES             (12U << 10) /* a bearer token; more is no part of a head */
+#define LIMIT_TOKENS_WAITING          256  /* for the check of their signature */
 #define LIMIT_CACHED_TOKENS           1024        /* whose signature was checked lately */
 #define LIMIT_TLS_CACHED_SESSIONS     256
 #define LIMIT_TLS_SESSION_S           3600 /* how long a session can be taken up again */
