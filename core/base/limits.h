@@ -30,10 +30,11 @@
 #define LIMIT_YAML_NODES           400000      /* JSON values that one text may become */
 #define LIMIT_YAML_ANCHORS         1000
 #define LIMIT_YAML_ALIASED_BYTES   (16U << 20) /* that aliases and merges may copy */
-#define LIMIT_PATCH_STEPS          (20U << 20) /* members and elements that a patch walks over */
+#define LIMIT_PATCH_STEPS          (4U << 20) /* members and elements that a JSON patch walks over */
+#define LIMIT_MERGE_STEPS          (20U << 20) /* the same of a merge, small objects in a cache */
 #define LIMIT_PATCH_LIST           4096        /* directives in a list, names in one */
 #define LIMIT_APPLY_BYTES          (64U << 20) /* sets of fields of one write */
-#define LIMIT_MANAGED_UPDATES      10 /* Update entries; the oldest become one */
+#define LIMIT_MANAGED_UPDATES      10          /* Update entries; the oldest become one */
 #define LIMIT_FIELD_MANAGER_BYTES  128
 #define LIMIT_SUBRESOURCE_BYTES    256
 #define LIMIT_LABEL_SELECTOR_BYTES 16384
@@ -43,12 +44,12 @@
 #define LIMIT_RESOURCE_NAMES       128  /* resources in one map of a LimitRange or ResourceQuota */
 #define LIMIT_DATA_BYTES           (1U << 20)  /* of a ConfigMap or Secret, decoded */
 #define LIMIT_OPERATION_BYTES      (16U << 20) /* texts and messages of one write */
-#define LIMIT_AUDIT_LINES        4096         /* of the audit log, waiting to be written */
-#define LIMIT_AUDIT_BYTES        (16U << 20)  /* of them */
-#define LIMIT_AUDIT_LINE_BYTES   (4U << 20)
-#define LIMIT_AUDIT_OBJECT_BYTES (1536U << 10) /* shown in one */
-#define LIMIT_WARNINGS             64          /* of one write */
-#define LIMIT_SERVICE_RANGE        (1U << 20)  /* addresses used of one service range */
+#define LIMIT_AUDIT_LINES          4096        /* of the audit log, waiting to be written */
+#define LIMIT_AUDIT_BYTES          (16U << 20) /* of them */
+#define LIMIT_AUDIT_LINE_BYTES     (4U << 20)
+#define LIMIT_AUDIT_OBJECT_BYTES   (1536U << 10) /* shown in one */
+#define LIMIT_WARNINGS             64            /* of one write */
+#define LIMIT_SERVICE_RANGE        (1U << 20)    /* addresses used of one service range */
 
 /* custom resources */
 #define LIMIT_CUSTOM_ROWS         8192        /* of kinds defined since the start */

@@ -18,8 +18,8 @@ enum ke_code patch_check_steps(const cJSON *target, const cJSON *patch, struct k
 {
     size_t n_patch = (size_t)cJSON_GetArraySize(patch);
     size_t n_target = (size_t)cJSON_GetArraySize(target);
-    if (n_patch * (n_target + n_patch) > LIMIT_PATCH_STEPS)
-        return ke_fail(err, KE_TOO_LARGE, "the patch takes more than %u steps", LIMIT_PATCH_STEPS);
+    if (n_patch * (n_target + n_patch) > LIMIT_MERGE_STEPS)
+        return ke_fail(err, KE_TOO_LARGE, "the patch takes more than %u steps", LIMIT_MERGE_STEPS);
     return KE_OK;
 }
 
