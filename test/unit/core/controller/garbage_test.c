@@ -136,6 +136,7 @@ static void a_foreground_owner_waits_for_those_who_block(void **state)
     assert_false(t->r.is_deleted);
     test_wait_field(t, MODEL_CONFIGMAP, "default", "held", "metadata.deletionGracePeriodSeconds",
                     "0");
+    gone(t, "free"); /* it does not wait for the one that is held */
     settle(t, "s1");
     assert_true(test_exists(&t->r, MODEL_CONFIGMAP, "default", "owner"));
     assert_int_equal(test_merge(&t->r, MODEL_CONFIGMAP, "default", "held",
@@ -143,7 +144,74 @@ static void a_foreground_owner_waits_for_those_who_block(void **state)
                      KE_OK);
     gone(t, "owner");
     gone(t, "held");
-    gone(t, "free");
+}
+
+/* An owner is looked for where its dependent is: elsewhere there is none. */
+static void an_owner_in_another_namespace_is_none(void **state)
+{
+    struct test_controllers *t = *state;
+    char uid[64];
+    char text[600];
+    snprintf(uid, sizeof(uid), "%s", make(t, "owner", ""));
+    assert_int_equal(test_create(&t->r, MODEL_NAMESPACE, "", "{\"metadata\":{\"name\":\"other\"}}"),
+                     KE_OK);
+    snprintf(text, sizeof(text), "{\"metadata\":{\"name\":\"far\",\"ownerReferences\":[%s]}}",
+             ref("owner", uid, true));
+    assert_int_equal(test_create(&t->r, MODEL_CONFIGMAP, "other", text), KE_OK);
+    test_wait_gone(t, MODEL_CONFIGMAP, "other", "far");
+    assert_true(test_exists(&t->r, MODEL_CONFIGMAP, "default", "owner"));
+}
+
+/* What is of the whole cluster cannot belong to something of a namespace, and is left alone. */
+static void a_cluster_object_is_not_collected_for_a_namespaced_owner(void **state)
+{
+    struct test_controllers *t = *state;
+    char text[600];
+    snprintf(text, sizeof(text),
+             "{\"metadata\":{\"name\":\"pc\",\"ownerReferences\":[%s]},\"value\":1}",
+             ref("nobody", "no-such-uid", true));
+    assert_int_equal(test_create(&t->r, MODEL_PRIORITYCLASS, "", text), KE_OK);
+    settle(t, "s1");
+    assert_true(test_exists(&t->r, MODEL_PRIORITYCLASS, "", "pc"));
+}
+
+/* And one of a namespace can belong to one of the cluster. */
+static void a_cluster_owner_takes_its_dependents_along(void **state)
+{
+    struct test_controllers *t = *state;
+    char text[600];
+    char uid[64];
+    assert_int_equal(
+        test_create(&t->r, MODEL_PRIORITYCLASS, "", "{\"metadata\":{\"name\":\"pc\"},\"value\":1}"),
+        KE_OK);
+    snprintf(uid, sizeof(uid), "%s", test_field(&t->r, "metadata.uid"));
+    snprintf(text, sizeof(text),
+             "{\"apiVersion\":\"scheduling.k8s.io/v1\",\"kind\":\"PriorityClass\",\"name\":\"pc\","
+             "\"uid\":\"%s\"}",
+             uid);
+    make(t, "child", text);
+    settle(t, "s1");
+    assert_true(test_exists(&t->r, MODEL_CONFIGMAP, "default", "child"));
+    assert_int_equal(test_remove(&t->r, MODEL_PRIORITYCLASS, "", "pc"), KE_OK);
+    gone(t, "child");
+}
+
+/* A pod with two controllers of which one is deleted in the foreground stays with the other. */
+static void a_second_owner_saves_from_a_foreground_delete(void **state)
+{
+    struct test_controllers *t = *state;
+    char first[64];
+    char second[64];
+    char refs[600];
+    snprintf(first, sizeof(first), "%s", make(t, "one", ""));
+    snprintf(second, sizeof(second), "%s", make(t, "two", ""));
+    snprintf(refs, sizeof(refs), "%s,%s", ref("one", first, true), ref("two", second, true));
+    make(t, "child", refs);
+    assert_int_equal(remove_with(t, "one", RESOURCE_FOREGROUND), KE_OK);
+    gone(t, "one");
+    assert_true(test_exists(&t->r, MODEL_CONFIGMAP, "default", "child"));
+    test_wait_field(t, MODEL_CONFIGMAP, "default", "child", "metadata.ownerReferences.0.uid",
+                    second);
 }
 
 static void orphans_stay_without_owner(void **state)
@@ -233,6 +301,10 @@ int main(void)
         TEST(another_live_owner_keeps_it),
         TEST(unknown_kinds_of_owner_are_left_alone),
         TEST(a_foreground_owner_waits_for_those_who_block),
+        TEST(an_owner_in_another_namespace_is_none),
+        TEST(a_cluster_object_is_not_collected_for_a_namespaced_owner),
+        TEST(a_cluster_owner_takes_its_dependents_along),
+        TEST(a_second_owner_saves_from_a_foreground_delete),
         TEST(orphans_stay_without_owner),
         TEST(a_circle_does_not_block),
         cmocka_unit_test(decisions_follow_the_owners),

@@ -330,6 +330,102 @@ static void a_collection_waits_for_a_slow_registry(void **state)
     assert_false(test_exists(r, MODEL_CONFIGMAP, "default", "a39"));
 }
 
+/* ---- what a delete leaves behind */
+
+#define TEMPLATE                                                                                   \
+    "\"template\":{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"restartPolicy\":\"%s\","    \
+    "\"containers\":[{\"name\":\"c\",\"image\":\"x:1\"}]}}"
+
+static void make_workload(struct test_resources *r, enum model_kind_id kind, const char *name)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "{\"metadata\":{\"name\":\"%s\"},\"spec\":{%s" TEMPLATE "}}", name,
+             kind == MODEL_REPLICASET ? "\"selector\":{\"matchLabels\":{\"a\":\"b\"}}," : "",
+             kind == MODEL_JOB ? "Never" : "Always");
+    if (test_create(r, kind, "default", text) != KE_OK)
+        fail_msg("%s", r->message);
+}
+
+static void old_kinds_leave_their_pods_behind(void **state)
+{
+    struct test_resources *r = *state;
+    make_workload(r, MODEL_JOB, "j");
+    struct resource_request request = delete_request(MODEL_JOB, "default", "j");
+    request.propagation = RESOURCE_PROPAGATION_UNSET;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_string_equal(test_field(r, "metadata.finalizers.0"), "orphan");
+    assert_non_null(strstr(r->warnings, "child pods are preserved by default"));
+    request.propagation = RESOURCE_BACKGROUND;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_string_equal(r->warnings, "");
+    assert_true(r->is_deleted);
+    make_workload(r, MODEL_REPLICATIONCONTROLLER, "r");
+    request = delete_request(MODEL_REPLICATIONCONTROLLER, "default", "r");
+    request.propagation = RESOURCE_PROPAGATION_UNSET;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_string_equal(test_field(r, "metadata.finalizers.0"), "orphan");
+    make_workload(r, MODEL_REPLICASET, "s");
+    request = delete_request(MODEL_REPLICASET, "default", "s");
+    request.propagation = RESOURCE_PROPAGATION_UNSET;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_true(r->is_deleted);
+}
+
+static void an_unset_propagation_keeps_what_was_said(void **state)
+{
+    struct test_resources *r = *state;
+    make_workload(r, MODEL_REPLICATIONCONTROLLER, "r");
+    struct resource_request request = delete_request(MODEL_REPLICATIONCONTROLLER, "default", "r");
+    request.propagation = RESOURCE_FOREGROUND;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    request.propagation = RESOURCE_PROPAGATION_UNSET;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_string_equal(test_field(r, "metadata.finalizers.0"), "foregroundDeletion");
+    assert_string_equal(test_field(r, "metadata.finalizers.1"), "");
+}
+
+static void a_collection_goes_as_its_options_say(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = { .verb = RESOURCE_DELETE_COLLECTION,
+                                        .kind = model_kind_by_id(MODEL_JOB),
+                                        .ns = KE_STR("default"),
+                                        .is_dry_run = true,
+                                        .grace_period_s = -1 };
+    make_workload(r, MODEL_JOB, "j1");
+    make_workload(r, MODEL_JOB, "j2");
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_int_equal(r->n_list, 2);
+    assert_true(test_exists(r, MODEL_JOB, "default", "j1"));
+    request.is_dry_run = false;
+    request.precondition_uid = KE_STR("another");
+    assert_int_equal(test_write(r, request, NULL), KE_CONFLICT);
+    assert_true(test_exists(r, MODEL_JOB, "default", "j1"));
+    request.precondition_uid = (struct ke_str){ NULL, 0 };
+    request.propagation = RESOURCE_PROPAGATION_UNSET;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_true(test_exists(r, MODEL_JOB, "default", "j2")); /* until its pods are orphans */
+    request.propagation = RESOURCE_BACKGROUND;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_false(test_exists(r, MODEL_JOB, "default", "j1"));
+    assert_false(test_exists(r, MODEL_JOB, "default", "j2"));
+}
+
+static void a_collection_of_pods_gives_them_time(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = { .verb = RESOURCE_DELETE_COLLECTION,
+                                        .kind = model_kind_by_id(MODEL_POD),
+                                        .ns = KE_STR("default"),
+                                        .grace_period_s = 7 };
+    make_pod(r, "n1");
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_true(test_exists(r, MODEL_POD, "default", "p"));
+    request.grace_period_s = 0;
+    assert_int_equal(test_write(r, request, NULL), KE_OK);
+    assert_false(test_exists(r, MODEL_POD, "default", "p"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -350,6 +446,10 @@ int main(void)
         TEST(some_namespaces_may_not_be_deleted),
         TEST(a_collection_is_deleted_by_selector),
         TEST(a_collection_waits_for_a_slow_registry),
+        TEST(old_kinds_leave_their_pods_behind),
+        TEST(an_unset_propagation_keeps_what_was_said),
+        TEST(a_collection_goes_as_its_options_say),
+        TEST(a_collection_of_pods_gives_them_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

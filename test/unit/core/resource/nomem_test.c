@@ -149,6 +149,119 @@ static void delete_collection_survives(void **state)
     each_allocation(r, &request, NULL, new_service);
 }
 
+/* ---- subresources of a pod "s" that runs and is ready, with a budget that allows it to go */
+
+#define POD                                                                                        \
+    "{\"metadata\":{\"name\":\"s\",\"labels\":{\"a\":\"b\"}},\"spec\":{%s\"containers\":[{"        \
+    "\"name\":\"c\",\"image\":\"x:1\"}]}}"
+
+static void make_pod(struct test_resources *r, const char *spec)
+{
+    char text[512];
+    enum ke_code rc = test_remove(r, MODEL_POD, "default", "s");
+    assert_true(rc == KE_OK || rc == KE_NOT_FOUND);
+    snprintf(text, sizeof(text), POD, spec);
+    assert_int_equal(test_create(r, MODEL_POD, "default", text), KE_OK);
+}
+
+static void loose_pod(struct test_resources *r)
+{
+    make_pod(r, "");
+}
+
+static void write_status(struct test_resources *r, enum model_kind_id kind, const char *body)
+{
+    struct resource_request request = request_of(RESOURCE_PATCH, kind);
+    request.patch = RESOURCE_PATCH_MERGE;
+    request.subresource = KE_STR("status");
+    assert_int_equal(test_write(r, request, body), KE_OK);
+}
+
+static void guarded_pod(struct test_resources *r)
+{
+    make_pod(r, "\"terminationGracePeriodSeconds\":0,\"nodeName\":\"n\",");
+    write_status(r, MODEL_POD,
+                 "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\","
+                 "\"status\":\"True\"}]}}");
+    if (!test_exists(r, MODEL_PODDISRUPTIONBUDGET, "default", "s"))
+        assert_int_equal(test_create(r, MODEL_PODDISRUPTIONBUDGET, "default",
+                                     "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{}}}"),
+                         KE_OK);
+    write_status(r, MODEL_PODDISRUPTIONBUDGET,
+                 "{\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":1,"
+                 "\"disruptedPods\":null,\"conditions\":null}}");
+}
+
+static void eviction_survives(void **state)
+{
+    struct resource_request request = request_of(RESOURCE_CREATE, MODEL_POD);
+    request.name = KE_STR("s");
+    request.subresource = KE_STR("eviction");
+    each_allocation(*state, &request, "{\"metadata\":{\"name\":\"s\"}}", guarded_pod);
+}
+
+static void binding_survives(void **state)
+{
+    struct resource_request request = request_of(RESOURCE_CREATE, MODEL_BINDING);
+    each_allocation(*state, &request,
+                    "{\"metadata\":{\"name\":\"s\",\"annotations\":{\"a\":\"b\"}},\"target\":{"
+                    "\"name\":\"n\"}}",
+                    loose_pod);
+}
+
+static void debugging_survives(void **state)
+{
+    struct resource_request request = request_of(RESOURCE_PATCH, MODEL_POD);
+    request.patch = RESOURCE_PATCH_STRATEGIC;
+    request.subresource = KE_STR("ephemeralcontainers");
+    each_allocation(*state, &request,
+                    "{\"spec\":{\"ephemeralContainers\":[{\"name\":\"d\",\"image\":\"x\"}]}}",
+                    loose_pod);
+}
+
+static void new_autoscaler(struct test_resources *r)
+{
+    enum ke_code rc = test_remove(r, MODEL_HORIZONTALPODAUTOSCALER, "default", "s");
+    assert_true(rc == KE_OK || rc == KE_NOT_FOUND);
+}
+
+static void conversion_survives(void **state)
+{
+    struct resource_request request = request_of(RESOURCE_CREATE, MODEL_HORIZONTALPODAUTOSCALER);
+    request.version = &request.kind->versions[1];
+    each_allocation(
+        *state, &request,
+        "{\"metadata\":{\"name\":\"s\",\"annotations\":{\"autoscaling.alpha.kubernetes."
+        "io/metrics\":\"[{\\\"type\\\":\\\"Pods\\\",\\\"pods\\\":{\\\"metricName\\\":"
+        "\\\"q\\\",\\\"targetAverageValue\\\":\\\"1\\\"}}]\",\"autoscaling.alpha."
+        "kubernetes.io/behavior\":\"{\\\"scaleUp\\\":{}}\"}},\"spec\":{\"maxReplicas\":2,"
+        "\"targetCPUUtilizationPercentage\":5,\"scaleTargetRef\":{\"kind\":\"K\","
+        "\"name\":\"n\"}}}",
+        new_autoscaler);
+}
+
+static void a_controller(struct test_resources *r)
+{
+    if (!test_exists(r, MODEL_REPLICATIONCONTROLLER, "default", "s"))
+        assert_int_equal(
+            test_create(r, MODEL_REPLICATIONCONTROLLER, "default",
+                        "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"template\":{"
+                        "\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":"
+                        "[{\"name\":\"c\",\"image\":\"x\"}]}}}}"),
+            KE_OK);
+    assert_int_equal(
+        test_merge(r, MODEL_REPLICATIONCONTROLLER, "default", "s", "{\"spec\":{\"replicas\":1}}"),
+        KE_OK);
+}
+
+static void scaling_survives(void **state)
+{
+    struct resource_request request = request_of(RESOURCE_PATCH, MODEL_REPLICATIONCONTROLLER);
+    request.patch = RESOURCE_PATCH_MERGE;
+    request.subresource = KE_STR("scale");
+    each_allocation(*state, &request, "{\"spec\":{\"replicas\":3}}", a_controller);
+}
+
 static void nothing_is_lost_or_leaked_from_the_ranges(void **state)
 {
     struct test_resources *r = *state;
@@ -196,6 +309,11 @@ int main(void)
         TEST(delete_collection_survives),
         TEST(nothing_is_lost_or_leaked_from_the_ranges),
         TEST(list_survives),
+        TEST(eviction_survives),
+        TEST(binding_survives),
+        TEST(debugging_survives),
+        TEST(conversion_survives),
+        TEST(scaling_survives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

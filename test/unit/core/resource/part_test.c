@@ -34,9 +34,6 @@
     "{\"cpu\":\"250m\"}},\"scheduling\":{\"nodeSelector\":{\"vm\":\"yes\"},\"tolerations\":"       \
     "[{\"key\":\"vm\",\"operator\":\"Exists\"},{\"key\":\"node.kubernetes.io/not-ready\","         \
     "\"operator\":\"Exists\",\"effect\":\"NoExecute\",\"tolerationSeconds\":100}]}}"
-#define JOB                                                                                        \
-    "{\"metadata\":{\"name\":\"j\"},\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":"          \
-    "\"Never\",\"containers\":[{\"name\":\"c\",\"image\":\"x:1\"}]}}}}"
 #define POD_WITH(spec)                                                                             \
     "{\"metadata\":{\"name\":\"p\"},\"spec\":{" spec                                               \
     ",\"containers\":[{\"name\":\"c\",\"image\":\"x:1\"}]}}"
@@ -550,47 +547,6 @@ static void a_runtime_class_has_a_price_and_places(void **state)
     }
 }
 
-/* ---- what a delete leaves behind */
-
-static void old_kinds_leave_their_pods_behind(void **state)
-{
-    struct test_resources *r = *state;
-    create(r, MODEL_JOB, JOB);
-    struct resource_request request = request_of(RESOURCE_DELETE, MODEL_JOB, "j", "");
-    request.propagation = RESOURCE_PROPAGATION_UNSET;
-    assert_int_equal(test_write(r, request, NULL), KE_OK);
-    assert_field(r, "metadata.finalizers.0", "orphan");
-    assert_non_null(strstr(r->warnings, "child pods are preserved by default"));
-    request.propagation = RESOURCE_BACKGROUND;
-    assert_int_equal(test_write(r, request, NULL), KE_OK);
-    assert_string_equal(r->warnings, "");
-    assert_true(r->is_deleted);
-    create(r, MODEL_REPLICATIONCONTROLLER, CONTROLLER);
-    request = request_of(RESOURCE_DELETE, MODEL_REPLICATIONCONTROLLER, "r", "");
-    request.propagation = RESOURCE_PROPAGATION_UNSET;
-    assert_int_equal(test_write(r, request, NULL), KE_OK);
-    assert_field(r, "metadata.finalizers.0", "orphan");
-    create(r, MODEL_DEPLOYMENT, DEPLOYMENT);
-    request = request_of(RESOURCE_DELETE, MODEL_DEPLOYMENT, "d", "");
-    request.propagation = RESOURCE_PROPAGATION_UNSET;
-    assert_int_equal(test_write(r, request, NULL), KE_OK);
-    assert_true(r->is_deleted);
-}
-
-static void an_unset_propagation_keeps_what_was_said(void **state)
-{
-    struct test_resources *r = *state;
-    create(r, MODEL_REPLICATIONCONTROLLER, CONTROLLER);
-    struct resource_request request =
-        request_of(RESOURCE_DELETE, MODEL_REPLICATIONCONTROLLER, "r", "");
-    request.propagation = RESOURCE_FOREGROUND;
-    assert_int_equal(test_write(r, request, NULL), KE_OK);
-    request.propagation = RESOURCE_PROPAGATION_UNSET;
-    assert_int_equal(test_write(r, request, NULL), KE_OK);
-    assert_field(r, "metadata.finalizers.0", "foregroundDeletion");
-    assert_field(r, "metadata.finalizers.1", "");
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -616,8 +572,6 @@ int main(void)
         TEST(there_is_one_default_class),
         TEST(classes_of_the_system_stay),
         TEST(a_runtime_class_has_a_price_and_places),
-        TEST(old_kinds_leave_their_pods_behind),
-        TEST(an_unset_propagation_keeps_what_was_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
