@@ -53,11 +53,12 @@ static const char *read_number(struct ke_str text, struct ke_arena *arena, uint6
     bool is_negative = ke_str_cut_prefix(&digits, KE_STR("-"));
     if (!is_negative)
         (void)ke_str_cut_prefix(&digits, KE_STR("+"));
-    if (!ke_str_to_u64(digits, INT64_MAX, out))
+    if (!ke_str_to_u64(digits, INT64_MAX, out)) {
         return text_of(ke_arena_fmt(arena,
                                     "failed to parse int from %.*s: strconv.Atoi: parsing "
                                     "\"%.*s\": invalid syntax",
                                     KE_STR_ARG(text), KE_STR_ARG(text)));
+    }
     if (is_negative && *out > 0)
         return text_of(ke_arena_fmt(arena, "negative number (%.*s) not allowed: %.*s",
                                     KE_STR_ARG(text), KE_STR_ARG(text)));
@@ -85,56 +86,73 @@ static size_t count_of(struct ke_str text, char c)
     return n;
 }
 
-/* "a", "a-b", "*", each with "/step". */
+struct range {
+    uint64_t start, end, step;
+    bool is_single; /* "a": with a step it goes on to the end */
+};
+
+/* "a", "a-b", "*". */
+static const char *read_bounds(const struct field *field, struct ke_str text, struct ke_str expr,
+                               struct ke_arena *arena, struct range *out)
+{
+    size_t hyphen = ke_str_find(text, '-');
+    struct ke_str low = ke_str_sub(text, 0, hyphen);
+    *out = (struct range){ .start = field->min, .end = field->max, .step = 1 };
+    out->is_single = hyphen == text.len;
+    if (ke_str_eq_c(low, "*") || ke_str_eq_c(low, "?"))
+        return NULL;
+    const char *complaint = read_value(field, low, arena, &out->start);
+    out->end = out->start;
+    if (complaint != NULL || out->is_single)
+        return complaint;
+    if (count_of(text, '-') > 1)
+        return text_of(ke_arena_fmt(arena, "too many hyphens: %.*s", KE_STR_ARG(expr)));
+    return read_value(field, ke_str_sub(text, hyphen + 1, text.len - hyphen - 1), arena, &out->end);
+}
+
+static const char *judge(const struct field *field, const struct range *range, struct ke_str expr,
+                         struct ke_arena *arena)
+{
+    unsigned long long start = range->start;
+    unsigned long long end = range->end;
+    if (start < field->min) {
+        return text_of(ke_arena_fmt(arena, "beginning of range (%llu) below minimum (%llu): %.*s",
+                                    start, (unsigned long long)field->min, KE_STR_ARG(expr)));
+    }
+    if (end > field->max) {
+        return text_of(ke_arena_fmt(arena, "end of range (%llu) above maximum (%llu): %.*s", end,
+                                    (unsigned long long)field->max, KE_STR_ARG(expr)));
+    }
+    if (start > end) {
+        return text_of(ke_arena_fmt(arena,
+                                    "beginning of range (%llu) beyond end of range (%llu): %.*s",
+                                    start, end, KE_STR_ARG(expr)));
+    }
+    if (range->step == 0) {
+        return text_of(ke_arena_fmt(arena, "step of range should be a positive number: %.*s",
+                                    KE_STR_ARG(expr)));
+    }
+    return NULL;
+}
+
+/* A range, perhaps with "/step". */
 static const char *check_range(const struct field *field, struct ke_str expr,
                                struct ke_arena *arena)
 {
     size_t slash = ke_str_find(expr, '/');
-    struct ke_str range = ke_str_sub(expr, 0, slash);
-    size_t hyphen = ke_str_find(range, '-');
-    struct ke_str low = ke_str_sub(range, 0, hyphen);
-    uint64_t start = field->min;
-    uint64_t end = field->max;
-    uint64_t step = 1;
-    const char *complaint = NULL;
-    if (!ke_str_eq_c(low, "*") && !ke_str_eq_c(low, "?")) {
-        complaint = read_value(field, low, arena, &start);
-        end = start;
-        if (complaint == NULL && count_of(range, '-') > 1)
-            return text_of(ke_arena_fmt(arena, "too many hyphens: %.*s", KE_STR_ARG(expr)));
-        if (complaint == NULL && hyphen < range.len)
-            complaint = read_value(field, ke_str_sub(range, hyphen + 1, range.len - hyphen - 1),
-                                   arena, &end);
-    }
+    struct range range;
+    const char *complaint = read_bounds(field, ke_str_sub(expr, 0, slash), expr, arena, &range);
     if (complaint != NULL)
         return complaint;
     if (count_of(expr, '/') > 1)
         return text_of(ke_arena_fmt(arena, "too many slashes: %.*s", KE_STR_ARG(expr)));
     if (slash < expr.len) {
-        complaint = read_number(ke_str_sub(expr, slash + 1, expr.len - slash - 1), arena, &step);
-        if (complaint != NULL)
-            return complaint;
-        if (hyphen == range.len)
-            end = field->max;
+        complaint =
+            read_number(ke_str_sub(expr, slash + 1, expr.len - slash - 1), arena, &range.step);
+        if (range.is_single)
+            range.end = field->max;
     }
-    struct ke_str text = { NULL, 0 };
-    if (start < field->min)
-        text = ke_arena_fmt(arena, "beginning of range (%llu) below minimum (%llu): %.*s",
-                            (unsigned long long)start, (unsigned long long)field->min,
-                            KE_STR_ARG(expr));
-    else if (end > field->max)
-        text =
-            ke_arena_fmt(arena, "end of range (%llu) above maximum (%llu): %.*s",
-                         (unsigned long long)end, (unsigned long long)field->max, KE_STR_ARG(expr));
-    else if (start > end)
-        text = ke_arena_fmt(arena, "beginning of range (%llu) beyond end of range (%llu): %.*s",
-                            (unsigned long long)start, (unsigned long long)end, KE_STR_ARG(expr));
-    else if (step == 0)
-        text = ke_arena_fmt(arena, "step of range should be a positive number: %.*s",
-                            KE_STR_ARG(expr));
-    else
-        return NULL;
-    return text_of(text);
+    return complaint != NULL ? complaint : judge(field, &range, expr, arena);
 }
 
 static bool is_digit(char c)

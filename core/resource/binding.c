@@ -18,10 +18,11 @@ static enum ke_code check_binding(struct operation *op)
     if (!ke_str_eq(name, op->request.name))
         return operation_fail(op, KE_MALFORMED,
                               "name in URL does not match name in Binding object");
-    if (ns.len > 0 && !ke_str_eq(ns, op->request.ns))
+    if (ns.len > 0 && !ke_str_eq(ns, op->request.ns)) {
         return operation_fail(op, KE_MALFORMED,
                               "the namespace of the provided object does not match the namespace "
                               "sent on the request");
+    }
     if (kind.len > 0 && !ke_str_eq_c(kind, "Node"))
         model_report_not_supported(&op->issues, model_path_child(&target, "kind"), kind, kinds);
     if (ke_json_path_str(op->body, "target.name").len == 0)
@@ -48,30 +49,35 @@ static enum ke_code check_pod(struct operation *op, const struct registry_object
     struct ke_str uid = ke_json_path_str(op->body, "metadata.uid");
     struct ke_str wanted = ke_json_path_str(op->body, "metadata.resourceVersion");
     int64_t revision = 0;
-    if (uid.len > 0 && !ke_str_eq(uid, current->uid))
+    if (uid.len > 0 && !ke_str_eq(uid, current->uid)) {
         return fail_unbound(op, ke_arena_fmt(op->arena,
                                              "Precondition failed: UID in precondition: %.*s, UID "
                                              "in object meta: %.*s",
                                              KE_STR_ARG(uid), KE_STR_ARG(current->uid)));
-    if (wanted.len > 0 && (!ke_str_to_i64(wanted, &revision) || revision != current->revision))
+    }
+    if (wanted.len > 0 && (!ke_str_to_i64(wanted, &revision) || revision != current->revision)) {
         return fail_unbound(op, ke_arena_fmt(op->arena,
                                              "Precondition failed: ResourceVersion in "
                                              "precondition: %.*s, ResourceVersion in object meta: "
                                              "%lld",
                                              KE_STR_ARG(wanted), (long long)current->revision));
-    if (metadata_is_deleting(pod))
+    }
+    if (metadata_is_deleting(pod)) {
         return fail_unbound(op, ke_arena_fmt(op->arena,
                                              "pod %.*s is being deleted, cannot be assigned to a "
                                              "host",
                                              KE_STR_ARG(name)));
-    if (node.len > 0)
+    }
+    if (node.len > 0) {
         return fail_unbound(op,
                             ke_arena_fmt(op->arena, "pod %.*s is already assigned to node \"%.*s\"",
                                          KE_STR_ARG(name), KE_STR_ARG(node)));
-    if (cJSON_GetArraySize(ke_json_path(pod, "spec.schedulingGates")) > 0)
+    }
+    if (cJSON_GetArraySize(ke_json_path(pod, "spec.schedulingGates")) > 0) {
         return fail_unbound(op,
                             ke_arena_fmt(op->arena, "pod %.*s has non-empty .spec.schedulingGates",
                                          KE_STR_ARG(name)));
+    }
     return KE_OK;
 }
 

@@ -262,9 +262,8 @@ enum ke_code operation_delete_current(struct operation *op, struct registry_obje
 {
     struct registry_op none = { .expected = 0 };
     struct registry_op *given = also != NULL ? also : &none;
-    ke_auto_object *unused = NULL; /* of a change that did not come to be */
     enum ke_code rc = delete_as_found(op, current, from, given);
-    unused = given->object;
+    registry_object_unref(given->object); /* of a change that did not come to be */
     return rc;
 }
 
@@ -273,11 +272,12 @@ static void warn_of_orphans(struct operation *op)
 {
     if (op->kind->id == MODEL_JOB && op->version->orphans_dependents &&
         op->request.propagation == RESOURCE_PROPAGATION_UNSET && op->n_attempts == 0 &&
-        op->n_warnings < LIMIT_WARNINGS)
+        op->n_warnings < LIMIT_WARNINGS) {
         op->warnings[op->n_warnings++] =
             KE_STR("child pods are preserved by default when jobs are deleted; set "
                    "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to "
                    "suppress this warning");
+    }
 }
 
 enum ke_code operation_delete(struct operation *op)

@@ -52,16 +52,17 @@ void resource_delete_options_apply(const cJSON *options, struct resource_request
     out->grace_period_s = ke_json_i64(options, "gracePeriodSeconds", out->grace_period_s);
     out->precondition_uid = ke_json_str(preconditions, "uid");
     out->precondition_rv = ke_json_str(preconditions, "resourceVersion");
-    if (policy != NULL && orphan != NULL)
+    if (policy != NULL && orphan != NULL) {
         model_issues_add(issues, MODEL_ISSUE_INVALID, KE_STR("propagationPolicy"),
                          ke_arena_fmt(issues->arena,
                                       "Invalid value: \"%.*s\": orphanDependents and "
                                       "deletionPropagation cannot be both set",
                                       KE_STR_ARG(ke_json_value_str(policy))));
-    else if (policy != NULL)
+    } else if (policy != NULL) {
         resource_propagation_set(ke_json_value_str(policy), out, issues);
-    else if (orphan != NULL)
+    } else if (orphan != NULL) {
         out->propagation = cJSON_IsTrue(orphan) ? RESOURCE_ORPHAN : RESOURCE_BACKGROUND;
+    }
     cJSON_ArrayForEach(item, ke_json_get(options, "dryRun")) {
         if (!resource_dry_run_set(ke_json_value_str(item), out, issues))
             return;

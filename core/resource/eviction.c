@@ -267,10 +267,11 @@ static enum ke_code take_options(struct operation *op)
     if (!ke_str_eq(name, op->request.name))
         return operation_fail(op, KE_MALFORMED,
                               "name in URL does not match name in Eviction object");
-    if (ns.len > 0 && !ke_str_eq(ns, op->request.ns))
+    if (ns.len > 0 && !ke_str_eq(ns, op->request.ns)) {
         return operation_fail(op, KE_MALFORMED,
                               "the namespace of the provided object does not match the namespace "
                               "sent on the request");
+    }
     op->request.grace_period_s = -1;
     op->request.propagation = RESOURCE_PROPAGATION_UNSET;
     if (options == NULL)

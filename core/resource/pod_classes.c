@@ -93,18 +93,20 @@ enum ke_code priority_admit_pod(struct operation *op, cJSON *spec)
     struct ke_str policy = ke_json_str(class, "preemptionPolicy");
     if (policy.len == 0)
         policy = KE_STR("PreemptLowerPriority");
-    if (said != NULL && (int64_t)said->valuedouble != value)
+    if (said != NULL && (int64_t)said->valuedouble != value) {
         return operation_fail_forbidden(op, op->request.name,
                                         "the integer value of priority (%lld) must not be provided "
                                         "in pod spec; priority admission controller computed %lld "
                                         "from the given PriorityClass name",
                                         (long long)said->valuedouble, (long long)value);
-    if (said_policy.len > 0 && !ke_str_eq(said_policy, policy))
+    }
+    if (said_policy.len > 0 && !ke_str_eq(said_policy, policy)) {
         return operation_fail_forbidden(op, op->request.name,
                                         "the string value of PreemptionPolicy (%.*s) must not be "
                                         "provided in pod spec; priority admission controller "
                                         "computed %.*s from the given PriorityClass name",
                                         KE_STR_ARG(said_policy), KE_STR_ARG(policy));
+    }
     if (!ke_json_set(spec, "priority", cJSON_CreateNumber((double)value)) ||
         !ke_json_set_str(spec, "preemptionPolicy", policy))
         return operation_fail_nomem(op);
@@ -142,16 +144,18 @@ static enum ke_code set_overhead(struct operation *op, const cJSON *class, cJSON
     const cJSON *said = ke_json_get(spec, "overhead");
     bool is_said = !model_is_unset(spec, "overhead");
     if (fixed == NULL || fixed->child == NULL) {
-        if (is_said)
+        if (is_said) {
             return operation_fail_forbidden(op, op->request.name,
                                             "pod rejected: Pod Overhead set without corresponding "
                                             "RuntimeClass defined Overhead");
+        }
         return KE_OK;
     }
-    if (is_said && !ke_json_equal(said, fixed))
+    if (is_said && !ke_json_equal(said, fixed)) {
         return operation_fail_forbidden(op, op->request.name,
                                         "pod rejected: Pod's Overhead doesn't match RuntimeClass's "
                                         "defined Overhead");
+    }
     return model_set_copy(spec, "overhead", fixed) ? KE_OK : operation_fail_nomem(op);
 }
 
@@ -164,12 +168,13 @@ static enum ke_code merge_node_selector(struct operation *op, const cJSON *class
         struct ke_str value = ke_json_value_str(label);
         if (selector == NULL)
             return operation_fail_nomem(op);
-        if (ke_json_get(selector, label->string) != NULL && !ke_str_eq(said, value))
+        if (ke_json_get(selector, label->string) != NULL && !ke_str_eq(said, value)) {
             return operation_fail_forbidden(op, op->request.name,
                                             "conflict: runtimeClass.scheduling.nodeSelector[%s] = "
                                             "%.*s; pod.spec.nodeSelector[%s] = %.*s",
                                             label->string, KE_STR_ARG(value), label->string,
                                             KE_STR_ARG(said));
+        }
         if (!ke_json_set_str(selector, label->string, value))
             return operation_fail_nomem(op);
     }
@@ -245,10 +250,11 @@ enum ke_code runtime_class_admit(struct operation *op, cJSON *spec)
     ke_auto_json *class = NULL;
     struct ke_str name = ke_json_str(spec, "runtimeClassName");
     enum ke_code rc = name.len > 0 ? read_class(op, MODEL_RUNTIMECLASS, name, &class) : KE_OK;
-    if (rc == KE_NOT_FOUND)
+    if (rc == KE_NOT_FOUND) {
         return operation_fail_forbidden(op, op->request.name,
                                         "pod rejected: RuntimeClass \"%.*s\" not found",
                                         KE_STR_ARG(name));
+    }
     if (rc == KE_OK)
         rc = set_overhead(op, class, spec);
     if (rc == KE_OK)

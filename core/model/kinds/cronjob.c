@@ -48,12 +48,13 @@ static void check_schedule(const cJSON *spec, bool may_name_zone, struct model_i
         model_report_invalid(issues, at, schedule, complaint);
     if (!names_zone(schedule))
         return;
-    if (!may_name_zone)
+    if (!may_name_zone) {
         model_report_invalid(issues, at, schedule,
                              "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
-    else if (ke_json_get(spec, "timeZone") != NULL)
+    } else if (ke_json_get(spec, "timeZone") != NULL) {
         model_report_invalid(issues, at, schedule,
                              "cannot use both timeZone field and TZ or CRON_TZ in schedule");
+    }
 }
 
 static bool is_zone_part(struct ke_str part)
@@ -92,10 +93,11 @@ static void check_zone(const cJSON *spec, struct model_issues *issues)
         model_report_invalid(issues, at, zone, detail.ptr != NULL ? detail.ptr : "");
         return;
     }
-    if (ke_str_eq_nocase(zone, KE_STR("Local")))
+    if (ke_str_eq_nocase(zone, KE_STR("Local"))) {
         model_report_invalid(issues, at, zone,
                              "timeZone must be an explicit time zone as defined in "
                              "https://www.iana.org/time-zones");
+    }
 }
 
 static void validate(const cJSON *object, const cJSON *old, struct model_issues *issues)

@@ -75,11 +75,12 @@ static void check_rolling(const cJSON *rolling, const struct model_path *path,
     model_check_at_most_all(issues, surge_at, surge);
     bool has_unavailable = model_int_or_percent(unavailable) != 0;
     bool has_surge = model_int_or_percent(surge) != 0;
-    if (has_unavailable && has_surge)
+    if (has_unavailable && has_surge) {
         model_report_invalid_raw(issues, surge_at, model_print_int_or_string(issues->arena, surge),
                                  "may not be set when maxUnavailable is non-zero");
-    else if (!has_unavailable && !has_surge)
+    } else if (!has_unavailable && !has_surge) {
         model_report_required(issues, unavailable_at, "cannot be 0 when maxSurge is 0");
+    }
 }
 
 static void check_strategy(const cJSON *spec, struct model_issues *issues)

@@ -242,20 +242,20 @@ static bool take_metrics(cJSON *object, const char *note, cJSON *holder, const c
  */
 static bool add_cpu(cJSON *holder, const char *list_name, const char *v1_name, const char *value_at)
 {
-    ke_auto_json *percent = cJSON_DetachItemFromObjectCaseSensitive(holder, v1_name);
+    ke_auto_json *measured = cJSON_DetachItemFromObjectCaseSensitive(holder, v1_name);
     bool is_target = strcmp(value_at, "target") == 0;
-    if (percent == NULL || (!is_target && ke_json_get(holder, list_name) != NULL))
+    if (measured == NULL || (!is_target && ke_json_get(holder, list_name) != NULL))
         return true;
     cJSON *list = ke_json_need_array(holder, list_name);
     cJSON *metric = list != NULL ? add_object(list) : NULL;
     cJSON *resource = metric != NULL && ke_json_set_str(metric, "type", KE_STR("Resource"))
                           ? ke_json_need_object(metric, "resource")
                           : NULL;
-    cJSON *value = resource != NULL && ke_json_set_str(resource, "name", KE_STR("cpu"))
-                       ? ke_json_need_object(resource, value_at)
-                       : NULL;
-    return value != NULL && (!is_target || ke_json_set_str(value, "type", KE_STR("Utilization"))) &&
-           model_set_copy(value, "averageUtilization", percent);
+    cJSON *into = resource != NULL && ke_json_set_str(resource, "name", KE_STR("cpu"))
+                      ? ke_json_need_object(resource, value_at)
+                      : NULL;
+    return into != NULL && (!is_target || ke_json_set_str(into, "type", KE_STR("Utilization"))) &&
+           model_set_copy(into, "averageUtilization", measured);
 }
 
 bool hpa_from_v1(cJSON *object)

@@ -195,10 +195,11 @@ static void check_completions(const cJSON *spec, const cJSON *old, struct model_
     if (!is_indexed || ke_json_get(spec, "completions") == NULL ||
         ke_json_get(old, "completions") == NULL)
         workload_check_immutable(spec, old, "completions", issues);
-    else if (ke_json_i64(spec, "completions", 0) != ke_json_i64(spec, "parallelism", 0))
+    else if (ke_json_i64(spec, "completions", 0) != ke_json_i64(spec, "parallelism", 0)) {
         model_report_invalid_int(issues, model_path_child(&root, "completions"),
                                  ke_json_i64(spec, "completions", 0),
                                  "can only be modified in tandem with spec.parallelism");
+    }
 }
 
 /* While it waits, where its Pods may run can still be said. */
@@ -286,18 +287,20 @@ static void validate_status(const cJSON *object, const cJSON *old, struct model_
     const cJSON *status = ke_json_get(object, "status");
     struct model_path root = model_path_root("status");
     workload_check_status_counts(object, issues);
-    if (ke_json_i64(status, "ready", 0) > ke_json_i64(status, "active", 0))
+    if (ke_json_i64(status, "ready", 0) > ke_json_i64(status, "active", 0)) {
         model_report_invalid_int(issues, model_path_child(&root, "ready"),
                                  ke_json_i64(status, "ready", 0),
                                  "cannot set more ready pods than active");
+    }
     bool is_complete = has_condition(status, "Complete");
     if (is_complete && has_condition(status, "Failed"))
         model_report_invalid_raw(issues, model_path_child(&root, "conditions"), KE_STR("[...]"),
                                  "cannot set Complete=True and Failed=true conditions");
-    if (ke_json_get(status, "completionTime") != NULL && !is_complete)
+    if (ke_json_get(status, "completionTime") != NULL && !is_complete) {
         model_report_invalid(issues, model_path_child(&root, "completionTime"),
                              ke_json_str(status, "completionTime"),
                              "cannot set completionTime when there is no Complete=True condition");
+    }
 }
 
 static const struct model_selectable fields[] = {

@@ -33,10 +33,11 @@ static void check_indexed(const cJSON *spec, const struct model_path *path,
     if (ke_json_get(spec, "completions") == NULL)
         model_report_required(issues, model_path_child(path, "completions"),
                               "when completion mode is Indexed");
-    if (parallelism > PARALLELISM_MAX)
+    if (parallelism > PARALLELISM_MAX) {
         model_report_invalid_int(issues, model_path_child(path, "parallelism"), parallelism,
                                  "must be less than or equal to 100000 when completion mode is "
                                  "Indexed");
+    }
     if (ke_json_get(spec, "maxFailedIndexes") != NULL &&
         ke_json_get(spec, "backoffLimitPerIndex") == NULL)
         model_report_required(issues, model_path_child(path, "backoffLimitPerIndex"),
@@ -60,10 +61,11 @@ static void check_mode(const cJSON *spec, const struct model_path *path,
     }
     static const char *const only_indexed[] = { "backoffLimitPerIndex", "maxFailedIndexes" };
     for (size_t i = 0; i < KE_ARRAY_LEN(only_indexed); i++) {
-        if (ke_json_get(spec, only_indexed[i]) != NULL)
+        if (ke_json_get(spec, only_indexed[i]) != NULL) {
             model_report_invalid_int(issues, model_path_child(path, only_indexed[i]),
                                      ke_json_i64(spec, only_indexed[i], 0),
                                      "requires indexed completion mode");
+        }
     }
     if (ke_json_get(spec, "successPolicy") != NULL)
         model_report_invalid_raw(issues, model_path_child(path, "successPolicy"), KE_STR("{...}"),
@@ -91,11 +93,12 @@ static void check_code_values(const cJSON *codes, const struct model_path *path,
 {
     const cJSON *values = ke_json_get(codes, "values");
     int n = cJSON_GetArraySize(values);
-    if (n == 0)
+    if (n == 0) {
         model_report_invalid_raw(issues, *path, KE_STR("[]int32(nil)"),
                                  "at least one value is required");
-    else if (n > EXIT_CODES_MAX)
+    } else if (n > EXIT_CODES_MAX) {
         model_report_too_many(issues, *path, (size_t)n, EXIT_CODES_MAX);
+    }
     bool is_in = ke_str_eq_c(ke_json_str(codes, "operator"), "In");
     bool is_ordered = true;
     size_t i = 0;
@@ -126,10 +129,11 @@ static void check_exit_codes(const cJSON *spec, const cJSON *codes, const struct
     else
         (void)model_check_enum(issues, op_at, op, operators);
     struct ke_str name = ke_json_str(codes, "containerName");
-    if (ke_json_get(codes, "containerName") != NULL && !is_container(spec, name))
+    if (ke_json_get(codes, "containerName") != NULL && !is_container(spec, name)) {
         model_report_invalid(issues, model_path_child(path, "containerName"), name,
                              "must be one of the container or initContainer names in the pod "
                              "template");
+    }
     struct model_path values_at = model_path_child(path, "values");
     check_code_values(codes, &values_at, issues);
 }
@@ -160,13 +164,15 @@ static void check_action(const cJSON *spec, const cJSON *rule, const struct mode
     static const char *const actions[] = { "Count", "FailIndex", "FailJob", "Ignore", NULL };
     struct ke_str action = ke_json_str(rule, "action");
     struct model_path at = model_path_child(path, "action");
-    if (action.len == 0)
+    if (action.len == 0) {
         model_report_required(issues, at,
                               "valid values: [\"Count\" \"FailIndex\" \"FailJob\" \"Ignore\"]");
-    else if (ke_str_eq_c(action, "FailIndex") && ke_json_get(spec, "backoffLimitPerIndex") == NULL)
+    } else if (ke_str_eq_c(action, "FailIndex") &&
+               ke_json_get(spec, "backoffLimitPerIndex") == NULL) {
         model_report_invalid(issues, at, action, "requires the backoffLimitPerIndex to be set");
-    else
+    } else {
         (void)model_check_enum(issues, at, action, actions);
+    }
 }
 
 static void check_failure_rule(const cJSON *spec, const cJSON *rule, const struct model_path *path,
@@ -181,10 +187,11 @@ static void check_failure_rule(const cJSON *spec, const cJSON *rule, const struc
     if (codes != NULL)
         check_exit_codes(spec, codes, &codes_at, issues);
     check_conditions(conditions, &conditions_at, issues);
-    if (codes != NULL && has_conditions)
+    if (codes != NULL && has_conditions) {
         model_report_invalid_raw(issues, *path, KE_STR("{...}"),
                                  "specifying both OnExitCodes and OnPodConditions is not "
                                  "supported");
+    }
     if (codes == NULL && !has_conditions)
         model_report_invalid_raw(issues, *path, KE_STR("{...}"),
                                  "specifying one of OnExitCodes and OnPodConditions is required");
@@ -218,10 +225,11 @@ static void check_success_policy(const cJSON *spec, const struct model_path *pat
     int n = cJSON_GetArraySize(rules);
     if (ke_json_get(spec, "successPolicy") == NULL)
         return;
-    if (n == 0)
+    if (n == 0) {
         model_report_required(issues, at,
                               "at least one rules must be specified in the "
                               "successPolicy");
+    }
     if (n > RULES_MAX) {
         model_report_too_many(issues, at, (size_t)n, RULES_MAX);
         return;
@@ -233,15 +241,17 @@ static void check_success_policy(const cJSON *spec, const struct model_path *pat
         struct model_path rule_at = model_path_index(&at, i++);
         struct model_path count_at = model_path_child(&rule_at, "succeededCount");
         const cJSON *count = ke_json_get(rule, "succeededCount");
-        if (count == NULL && ke_json_get(rule, "succeededIndexes") == NULL)
+        if (count == NULL && ke_json_get(rule, "succeededIndexes") == NULL) {
             model_report_required(issues, rule_at,
                                   "at least one of succeededCount or succeededIndexes must be "
                                   "specified");
+        }
         int64_t n_wanted = model_int_or_percent(count);
-        if (model_check_not_negative(issues, count_at, n_wanted) && n_wanted > completions)
+        if (model_check_not_negative(issues, count_at, n_wanted) && n_wanted > completions) {
             model_report_invalid_int(issues, count_at, n_wanted,
                                      "must be less than or equal to the number of specified "
                                      "completions");
+        }
     }
 }
 

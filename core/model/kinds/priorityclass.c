@@ -43,14 +43,15 @@ static const char *system_complaint(const cJSON *object, struct model_issues *is
     for (size_t i = 0; i < KE_ARRAY_LEN(system_classes); i++) {
         if (!ke_str_eq_c(name, system_classes[i].name))
             continue;
-        if (ke_json_i64(object, "value", 0) != system_classes[i].value)
+        if (ke_json_i64(object, "value", 0) != system_classes[i].value) {
             text = ke_arena_fmt(issues->arena, "value of %s priority class must be %lld",
                                 system_classes[i].name, (long long)system_classes[i].value);
-        else if (ke_json_bool(object, "globalDefault", false))
+        } else if (ke_json_bool(object, "globalDefault", false)) {
             text = ke_arena_fmt(issues->arena, "globalDefault of %s priority class must be false",
                                 system_classes[i].name);
-        else
+        } else {
             return NULL;
+        }
         break;
     }
     return text.ptr != NULL ? text.ptr : "";

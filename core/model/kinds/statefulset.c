@@ -84,10 +84,11 @@ static void check_strategy(const cJSON *spec, struct model_issues *issues)
     if (unavailable == NULL)
         return;
     model_check_int_or_percent(issues, unavailable_at, unavailable);
-    if (model_int_or_percent(unavailable) == 0)
+    if (model_int_or_percent(unavailable) == 0) {
         model_report_invalid_raw(issues, unavailable_at,
                                  model_print_int_or_string(issues->arena, unavailable),
                                  "cannot be 0");
+    }
     model_check_at_most_all(issues, unavailable_at, unavailable);
 }
 
@@ -119,12 +120,13 @@ static void check_update(const cJSON *spec, const cJSON *old, struct model_issue
     }
     if (copy == NULL)
         model_report_no_memory(issues);
-    else if (!ke_json_equal(copy, old))
+    else if (!ke_json_equal(copy, old)) {
         model_report_forbidden(issues, model_path_root("spec"),
                                "updates to statefulset spec for fields other than 'replicas', "
                                "'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
                                "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are "
                                "forbidden");
+    }
 }
 
 static void validate(const cJSON *object, const cJSON *old, struct model_issues *issues)
