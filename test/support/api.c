@@ -89,6 +89,18 @@ void test_api_make_namespace(struct test_api *f, const char *name)
     assert_int_equal(resource_call(f->store, &request, NULL, &err), KE_OK);
 }
 
+static void make_tokens(struct test_api *f)
+{
+    struct ke_err err;
+    struct auth_bearer_options options = {
+        .registry = f->registry,
+        .issuer = KE_STR("https://kubernetes.default.svc.cluster.local"),
+    };
+    assert_int_equal(token_keys_new(text_of(&f->key), NULL, 0, &f->token_keys, &err), KE_OK);
+    options.keys = f->token_keys;
+    assert_int_equal(auth_bearer_new(&options, &f->bearer, &err), KE_OK);
+}
+
 int test_api_set_up(void **state)
 {
     return test_api_set_up_with(state, NULL);
@@ -117,12 +129,14 @@ int test_api_set_up_with(void **state, const struct api_runtime *runtime)
     assert_int_equal(resource_store_new(f->hub, &resources, &f->store, &err), KE_OK);
     test_api_make_namespace(f, "default");
     make_tls(f);
+    make_tokens(f);
     f->report = report_new();
     assert_int_equal(ke_endpoint_parse(KE_STR("127.0.0.1:0"), &f->address, &err), KE_OK);
     struct api_options options = {
         .store = f->store,
         .report = f->report,
         .runtime = runtime,
+        .bearer = f->bearer,
         .hooks = { .ctx = f, .is_ready = is_ready, .print_status = print_status },
         .unix_path = f->socket,
         .tls = f->tls,
@@ -148,6 +162,8 @@ int test_api_tear_down(void **state)
     registry_stop(f->registry);
     api_server_free(f->server);
     resource_store_free(f->store);
+    auth_bearer_free(f->bearer);
+    token_keys_free(f->token_keys);
     watch_hub_free(f->hub);
     registry_free(f->registry);
     report_free(f->report);

@@ -25,6 +25,8 @@ struct test_api {
     struct registry *registry; /* test/support/mem_registry */
     struct watch_hub *hub;
     struct resource_store *store;
+    struct token_keys *token_keys;
+    struct auth_bearer *bearer; /* issuer "https://kubernetes.default.svc.cluster.local" */
     struct report *report;
     struct api_server *server;
     struct ke_buf ca, ca_key, cert, key, client_cert, client_key; /* the client is a master */
