@@ -19,7 +19,7 @@
 #define ID_CHARS   (2 * ID_BYTES)
 #define FILE_BYTES 65536
 #define COMMENT                                                                                    \
-    "# Keys of the Secrets in the registry, newest first. Without them the Secrets are lost:\n"     \
+    "# Keys of the Secrets in the registry, newest first. Without them the Secrets are lost:\n"    \
     "# keep a copy with every backup of the registry, and keep it as secret.\n"
 
 struct vault_key {
@@ -74,10 +74,10 @@ static enum ke_code read_lines(struct vault *vault, struct ke_str text, struct k
         if (rc != KE_OK)
             return rc;
     }
-    return vault->n_keys > 0 ? KE_OK
-                             : ke_fail(err, KE_MALFORMED,
-                                       "%s: no key in it: restore the file from a backup",
-                                       vault->path);
+    return vault->n_keys > 0
+               ? KE_OK
+               : ke_fail(err, KE_MALFORMED, "%s: no key in it: restore the file from a backup",
+                         vault->path);
 }
 
 static enum ke_code close_to_others(const char *path, struct ke_err *err)
@@ -196,8 +196,7 @@ bool vault_is_current(const struct vault *vault, struct ke_str value)
 {
     struct ke_str id;
     struct ke_str sealed;
-    return vault->n_keys > 0 && split(value, &id, &sealed) &&
-           ke_str_eq_c(id, vault->keys[0].id);
+    return vault->n_keys > 0 && split(value, &id, &sealed) && ke_str_eq_c(id, vault->keys[0].id);
 }
 
 enum ke_code vault_seal(const struct vault *vault, struct ke_str key, struct ke_str plain,
@@ -230,8 +229,9 @@ enum ke_code vault_unseal(const struct vault *vault, struct ke_str key, struct k
                              KE_STR_ARG(key), KE_STR_ARG(id), path)
                    : rc;
     }
-    return ke_fail(err, KE_INVALID,
-                   "%.*s is encrypted with key %.*s, which is not in %s: put the key file back that "
-                   "belongs to this registry (nothing was changed)",
-                   KE_STR_ARG(key), KE_STR_ARG(id), path);
+    return ke_fail(
+        err, KE_INVALID,
+        "%.*s is encrypted with key %.*s, which is not in %s: put the key file back that "
+        "belongs to this registry (nothing was changed)",
+        KE_STR_ARG(key), KE_STR_ARG(id), path);
 }

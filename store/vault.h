@@ -4,8 +4,8 @@
 /*
  * Which values are encrypted on disk, and how: those of Secrets, as
  * "k8s:enc:aesgcm:v1:KEYID:" and the sealed bytes. The registry key of the object is authenticated
- * with the value, so that nobody with a pen and the file can give one Secret another's content. Keys
- * are in a file that only root can read; the newest seals, all open. One thread at a time.
+ * with the value, so that nobody with a pen and the file can give one Secret another's content.
+ * Keys are in a file that only root can read; the newest seals, all open. One thread at a time.
  *
  * The key file: a comment, then one line a key, newest first: "aesgcm:v1 KEYID BASE64".
  */

@@ -263,6 +263,13 @@ bool wire_is_ready(struct wire *wire, struct ke_buf *why)
     }
     if (!have_consumers_synced(wire, why))
         return false;
+    struct ke_err err = KE_ERR_INIT;
+    /* A disk that takes no writes is told elsewhere, and must not keep an old cluster down. */
+    if (!controllers_have_roles(wire->controllers) &&
+        registry_health(wire->registry, &err) == KE_OK) {
+        ke_buf_add_c(why, "the default roles are not there yet");
+        return false;
+    }
     if (wire->ingress != NULL && !ingress_is_ready(wire->ingress)) {
         ke_buf_add_c(why, "ingress has not synced");
         return false;

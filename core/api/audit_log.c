@@ -288,9 +288,8 @@ enum ke_code audit_log_open(const struct audit_log_options *options, struct audi
     log->written = ke_metric_counter("apiserver_audit_event_total", "", "Audit events written.");
     log->dropped = ke_metric_counter("apiserver_audit_error_total", "plugin=\"log\"",
                                      "Audit events that were not written.");
-    enum ke_code rc = log->path != NULL && log->queue != NULL
-                          ? open_file(log, err)
-                          : ke_fail(err, KE_NOMEM, "audit log");
+    enum ke_code rc = log->path != NULL && log->queue != NULL ? open_file(log, err)
+                                                              : ke_fail(err, KE_NOMEM, "audit log");
     if (rc == KE_OK) {
         rc = ke_thread_start(&log->thread, "kedge-audit", run, log, err);
     }

@@ -4,8 +4,9 @@
 /*
  * The audit log's file: lines are queued, and one thread writes them, so that a slow disk never
  * holds up a request. When the queue is full lines are dropped, counted
- * (apiserver_audit_error_total) and logged. A file that has grown is renamed NAME-TIME.EXT and a new
- * one begun; old ones go by number and age, as with kube-apiserver's --audit-log-max... options.
+ * (apiserver_audit_error_total) and logged. A file that has grown is renamed NAME-TIME.EXT and a
+ * new one begun; old ones go by number and age, as with kube-apiserver's --audit-log-max...
+ * options.
  */
 #include <stdbool.h>
 #include <stdint.h>

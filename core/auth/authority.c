@@ -50,8 +50,7 @@ bool auth_authority_authorize(void *ctx, const struct auth_attributes *asked,
     if (auth_node_authorize(authority->node, asked, out_reason))
         return true;
     ke_auto_buf reason = KE_BUF_INIT(16384);
-    bool is_allowed =
-        rbac_authorize(authority->rbac, asked, out_reason != NULL ? &reason : NULL);
+    bool is_allowed = rbac_authorize(authority->rbac, asked, out_reason != NULL ? &reason : NULL);
     if (out_reason == NULL)
         return is_allowed;
     if (is_allowed)

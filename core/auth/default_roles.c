@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See default_roles.h. Words in the tables are separated by blanks; "core" is the core group. Lists are
- * sorted when they become JSON, as upstream sorts them.
+ * See default_roles.h. Words in the tables are separated by blanks; "core" is the core group. Lists
+ * are sorted when they become JSON, as upstream sorts them.
  */
 #include "core/auth/default_roles.h"
 
@@ -114,8 +114,8 @@ static bool add_ref(cJSON *body, const struct default_role_row *row)
 {
     cJSON *ref = ke_json_need_object(body, "roleRef");
     return ref != NULL && ke_json_set_str(ref, "apiGroup", KE_STR("rbac.authorization.k8s.io")) &&
-           ke_json_set_str(ref, "kind", row->object.ns[0] != '\0' ? KE_STR("Role")
-                                                                   : KE_STR("ClusterRole")) &&
+           ke_json_set_str(ref, "kind",
+                           row->object.ns[0] != '\0' ? KE_STR("Role") : KE_STR("ClusterRole")) &&
            ke_json_set_str(ref, "name", ke_str_c(row->role));
 }
 
@@ -164,7 +164,7 @@ cJSON *default_roles_rules(struct ke_str name)
             continue;
         ke_auto_json *rules = cJSON_CreateArray();
         return rules != NULL && row->rules != NULL && add_rules(rules, row->rules) ? KE_TAKE(rules)
-                                                                                 : NULL;
+                                                                                   : NULL;
     }
     return NULL;
 }

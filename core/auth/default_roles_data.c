@@ -4,10 +4,10 @@
 
 #include "core/base/attr.h"
 
-#define READ       "get list watch"
-#define WRITE      "create delete deletecollection patch update"
-#define READ_WRITE READ " " WRITE
-#define AGGREGATE  "rbac.authorization.k8s.io/aggregate-to-"
+#define READ           "get list watch"
+#define WRITE          "create delete deletecollection patch update"
+#define READ_WRITE     READ " " WRITE
+#define AGGREGATE      "rbac.authorization.k8s.io/aggregate-to-"
 #define AUTHENTICATION "authentication.k8s.io"
 #define AUTHORIZATION  "authorization.k8s.io"
 #define CERTIFICATES   "certificates.k8s.io"
@@ -16,7 +16,7 @@
 #define NETWORKING     "networking.k8s.io"
 #define STORAGE        "storage.k8s.io"
 
-#define RULES(name) static const struct default_rule name[]
+#define RULES(name)    static const struct default_rule name[]
 #define RULES_END                                                                                  \
     {                                                                                              \
         .verbs = NULL                                                                              \

@@ -291,8 +291,7 @@ static const char *decide(const struct question *q)
 bool auth_node_identify(const struct auth_user *user, struct ke_str *out_name)
 {
     struct ke_str name = user->name;
-    if (!ke_str_cut_prefix(&name, KE_STR("system:node:")) ||
-        !auth_user_is_in(user, "system:nodes"))
+    if (!ke_str_cut_prefix(&name, KE_STR("system:node:")) || !auth_user_is_in(user, "system:nodes"))
         return false;
     *out_name = name;
     return true;

@@ -23,7 +23,7 @@ struct vertex {
         struct ref *next;
         enum node_ref kind;
         struct ke_str ns, name;
-    } *refs; /* of a volume: its secrets and, once, its claim */
+    } * refs; /* of a volume: its secrets and, once, its claim */
 };
 
 struct node_graph {
@@ -120,8 +120,7 @@ static bool add_container(struct vertex *vertex, struct ke_str ns, const cJSON *
     const cJSON *it = NULL;
     bool is_ok = true;
     cJSON_ArrayForEach(it, ke_json_get(container, "env")) {
-        is_ok = is_ok &&
-                add_path(vertex, NODE_REF_SECRET, ns, it, "valueFrom.secretKeyRef.name") &&
+        is_ok = is_ok && add_path(vertex, NODE_REF_SECRET, ns, it, "valueFrom.secretKeyRef.name") &&
                 add_path(vertex, NODE_REF_CONFIGMAP, ns, it, "valueFrom.configMapKeyRef.name");
     }
     cJSON_ArrayForEach(it, ke_json_get(container, "envFrom")) {
@@ -134,11 +133,13 @@ static bool add_container(struct vertex *vertex, struct ke_str ns, const cJSON *
 static bool add_volume(struct vertex *vertex, struct ke_str ns, struct ke_str pod,
                        const cJSON *volume)
 {
-    static const char *const secrets[] = { "secret.secretName",         "azureFile.secretName",
-                                           "cephfs.secretRef.name",     "cinder.secretRef.name",
-                                           "flexVolume.secretRef.name", "rbd.secretRef.name",
-                                           "scaleIO.secretRef.name",    "iscsi.secretRef.name",
-                                           "storageos.secretRef.name",  "csi.nodePublishSecretRef.name" };
+    static const char *const secrets[] = {
+        "secret.secretName",         "azureFile.secretName",
+        "cephfs.secretRef.name",     "cinder.secretRef.name",
+        "flexVolume.secretRef.name", "rbd.secretRef.name",
+        "scaleIO.secretRef.name",    "iscsi.secretRef.name",
+        "storageos.secretRef.name",  "csi.nodePublishSecretRef.name"
+    };
     const cJSON *it = NULL;
     bool is_ok = true;
     for (size_t i = 0; i < KE_ARRAY_LEN(secrets); i++)
@@ -199,13 +200,18 @@ static bool read_pod(struct vertex *vertex, struct ke_str ns, struct ke_str name
 
 static bool read_volume(struct vertex *vertex, const cJSON *volume)
 {
-    static const char *const secrets[] = {
-        "cephfs.secretRef",          "cinder.secretRef",          "flexVolume.secretRef",
-        "rbd.secretRef",             "scaleIO.secretRef",         "iscsi.secretRef",
-        "storageos.secretRef",       "csi.nodePublishSecretRef",  "csi.nodeStageSecretRef",
-        "csi.nodeExpandSecretRef",   "csi.controllerExpandSecretRef",
-        "csi.controllerPublishSecretRef"
-    };
+    static const char *const secrets[] = { "cephfs.secretRef",
+                                           "cinder.secretRef",
+                                           "flexVolume.secretRef",
+                                           "rbd.secretRef",
+                                           "scaleIO.secretRef",
+                                           "iscsi.secretRef",
+                                           "storageos.secretRef",
+                                           "csi.nodePublishSecretRef",
+                                           "csi.nodeStageSecretRef",
+                                           "csi.nodeExpandSecretRef",
+                                           "csi.controllerExpandSecretRef",
+                                           "csi.controllerPublishSecretRef" };
     const cJSON *spec = ke_json_get(volume, "spec");
     struct ke_str claim_ns = ke_json_path_str(spec, "claimRef.namespace");
     bool is_ok = add_path(vertex, NODE_REF_CLAIM, claim_ns, spec, "claimRef.name");

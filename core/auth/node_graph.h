@@ -26,7 +26,8 @@ enum node_ref {
 
 struct node_graph *node_graph_new(void); /* NULL: out of memory */
 void node_graph_free(struct node_graph *graph);
-/* Puts replace what was there under the name. False: out of memory, the graph is to be made anew. */
+/* Puts replace what was there under the name. False: out of memory, the graph is to be made anew.
+ */
 bool node_graph_put_pod(struct node_graph *graph, struct ke_str ns, struct ke_str name,
                         const cJSON *pod);
 bool node_graph_put_volume(struct node_graph *graph, struct ke_str name, const cJSON *volume);

@@ -16,8 +16,8 @@
 struct rbac {
     pthread_mutex_t lock; /* guards all but current */
     struct auth_follow *follow;
-    struct ke_map *items; /* key to rbac_item, one reference each */
-    atomic_bool is_stale; /* items were changed and not compiled yet */
+    struct ke_map *items;                    /* key to rbac_item, one reference each */
+    atomic_bool is_stale;                    /* items were changed and not compiled yet */
     _Atomic(struct rbac_snapshot *) current; /* NULL: nothing was compiled yet */
 };
 

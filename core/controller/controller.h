@@ -2,6 +2,8 @@
 #ifndef CORE_CONTROLLER_CONTROLLER_H
 #define CORE_CONTROLLER_CONTROLLER_H
 /* Inside core/controller: what one controller is, and what it is given. Controllers thread. */
+#include <stdatomic.h>
+
 #include "core/controller/controllers.h"
 #include "core/controller/work.h"
 #include "core/watch/reflector.h"
@@ -15,6 +17,7 @@ struct controller_env {
     struct ke_loop *loop;
     struct work_pool *pool;
     const struct watch_reflector *reflector; /* set before any event */
+    atomic_bool are_roles_there;             /* the default roles were seen; any thread reads */
 };
 
 static inline struct model_catalog *controller_catalog(const struct controller_env *env)

@@ -146,6 +146,7 @@ enum ke_code controllers_new(const struct controllers_options *options, struct c
     if (controllers == NULL)
         return ke_fail(err, KE_NOMEM, "controllers");
     atomic_init(&controllers->is_synced, false);
+    atomic_init(&controllers->env.are_roles_there, false);
     controllers->arena = ke_arena_new(TEXTS_MAX);
     if (controllers->arena == NULL)
         return ke_fail(err, KE_NOMEM, "controllers");
@@ -187,6 +188,11 @@ bool controllers_is_idle(const struct controllers *controllers)
         is_idle = it->vtbl->is_idle == NULL || it->vtbl->is_idle(it);
     }
     return is_idle;
+}
+
+bool controllers_have_roles(const struct controllers *controllers)
+{
+    return atomic_load(&controllers->env.are_roles_there);
 }
 
 bool controllers_is_ready(const struct controllers *controllers)

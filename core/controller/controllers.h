@@ -49,6 +49,8 @@ enum ke_code controllers_new(const struct controllers_options *options, struct c
 enum ke_code controllers_start(struct controllers *controllers, struct ke_err *err) KE_MUST_CHECK;
 /* Everything was listed once. Any thread. */
 bool controllers_is_ready(const struct controllers *controllers);
+/* The default roles and bindings were written, or found. Any thread. */
+bool controllers_have_roles(const struct controllers *controllers);
 /* Ends the thread. Before registry_stop, so that its last writes are answered. */
 void controllers_stop(struct controllers *controllers);
 /* After registry_stop: answers to writes still come until then. */

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The default roles and bindings, put right once at start; and ClusterRoles that are sums of others,
- * kept at the sum. Controllers thread.
- * Source: pkg/registry/rbac/rest bootstrap hook; pkg/controller/clusterroleaggregation.
+ * The default roles and bindings, put right once at start; and ClusterRoles that are sums of
+ * others, kept at the sum. Controllers thread. Source: pkg/registry/rbac/rest bootstrap hook;
+ * pkg/controller/clusterroleaggregation.
  */
 #include "core/auth/default_roles.h"
 #include "core/base/json.h"
 #include "core/controller/controller.h"
 #include "core/model/selector.h"
 
+#define MAX_DEFAULTS 128
+
 struct rbac_controller {
     struct controller base;
     struct controller_env *env;
     struct work_queue *defaults; /* keys: positions in the list */
     struct work_queue *sums;     /* keys: names of ClusterRoles */
+    bool is_there[MAX_DEFAULTS]; /* was seen once */
+    size_t n_missing;
 };
 
 /* ---- defaults */
@@ -61,7 +65,8 @@ static void run_default(void *ctx, struct work_item *item)
     bool is_other_role = false;
     if (now != NULL) {
         ke_auto_json *json = registry_object_parse(now);
-        if (json == NULL || body == NULL || !default_roles_patch(json, body, &patch, &is_other_role)) {
+        if (json == NULL || body == NULL ||
+            !default_roles_patch(json, body, &patch, &is_other_role)) {
             work_item_again(item, work_backoff_ns(1));
             return;
         }
@@ -182,8 +187,8 @@ static void write_sum(struct work_item *item, const struct registry_object *own,
 static void run_sum(void *ctx, struct work_item *item)
 {
     struct rbac_controller *self = ctx;
-    const struct registry_object *own = watch_reflector_get(
-        self->env->reflector, MODEL_CLUSTERROLE, KE_STR(""), work_item_key(item));
+    const struct registry_object *own = watch_reflector_get(self->env->reflector, MODEL_CLUSTERROLE,
+                                                            KE_STR(""), work_item_key(item));
     ke_auto_json *json = own != NULL ? registry_object_parse(own) : NULL;
     const cJSON *selectors = ke_json_path(json, "aggregationRule.clusterRoleSelectors");
     if (own == NULL || (json != NULL && selectors == NULL))
@@ -214,11 +219,27 @@ static void look(struct rbac_controller *self, const struct registry_object *obj
     }
 }
 
+static void tick_off(struct rbac_controller *self, const struct registry_object *object)
+{
+    const struct default_role *it = NULL;
+    for (size_t i = 0; self->n_missing > 0 && (it = default_roles_at(i)) != NULL; i++) {
+        if (it->kind != object->kind->id || self->is_there[i] ||
+            !ke_str_eq_c(object->name, it->name) || !ke_str_eq_c(object->ns, it->ns))
+            continue;
+        self->is_there[i] = true;
+        self->n_missing--;
+    }
+    if (self->n_missing == 0)
+        atomic_store(&self->env->are_roles_there, true);
+}
+
 static void on_put(struct controller *controller, const struct registry_object *object,
                    const struct registry_object *old)
 {
-    (void)old;
-    look((struct rbac_controller *)controller, object);
+    struct rbac_controller *self = (struct rbac_controller *)controller;
+    if (old == NULL && self->n_missing > 0)
+        tick_off(self, object);
+    look(self, object);
 }
 
 static void on_delete(struct controller *controller, const struct registry_object *object)
@@ -268,6 +289,9 @@ struct controller *rbac_controller_new(struct controller_env *env, struct ke_err
     }
     self->base.vtbl = &vtbl;
     self->env = env;
+    while (default_roles_at(self->n_missing) != NULL)
+        self->n_missing++;
+    KE_ASSERT(self->n_missing <= MAX_DEFAULTS);
     self->defaults = work_queue_new(env->pool, "rbac.defaults", run_default, self, err);
     if (self->defaults != NULL)
         self->sums = work_queue_new(env->pool, "rbac.sums", run_sum, self, err);

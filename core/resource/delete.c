@@ -252,6 +252,9 @@ static enum ke_code delete_as_found(struct operation *op, struct registry_object
     enum delete_outcome outcome = DELETE_NOTHING;
     if (old == NULL || object == NULL || !delete_decide(op->kind, object, &wish, &outcome))
         return operation_fail_nomem(op);
+    rc = node_restriction_admit(op, NULL, old);
+    if (rc != KE_OK)
+        return rc;
     if (outcome == DELETE_MARK && ke_json_equal(object, old))
         outcome = DELETE_NOTHING;
     return carry_out(op, current, object, outcome, also);

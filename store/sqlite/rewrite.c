@@ -21,7 +21,11 @@ enum ke_code sqlite_seal(struct sqlite_registry *self, struct ke_str key, struct
     *out = value;
     if (self->vault == NULL || !vault_wants(key))
         return KE_OK;
-    enum ke_code rc = vault_seal(self->vault, key, value, &self->sealed, err);
+    enum ke_code rc = KE_OK;
+    if (!vault_has_key(self->vault)) /* the first Secret of all */
+        rc = vault_add_key(self->vault, err);
+    if (rc == KE_OK)
+        rc = vault_seal(self->vault, key, value, &self->sealed, err);
     if (rc == KE_OK)
         *out = ke_buf_str(&self->sealed);
     return rc;
@@ -83,14 +87,13 @@ static void end(struct sqlite_registry *self)
     self->rewrite.due_ns = 0;
     sqlite_db_set_erasing(self->db, false);
     sqlite_db_empty_log(self->db); /* nothing of before is left behind in it */
-    ke_log(KE_LOG_INFO, "store.secrets_rewritten",
-           KV_U("slices", atomic_load(&self->n_rewritten)));
+    ke_log(KE_LOG_INFO, "store.secrets_rewritten", KV_U("slices", atomic_load(&self->n_rewritten)));
     atomic_store(&self->rekey, SQLITE_REKEY_NONE);
 }
 
 static enum ke_code begin_slice(struct sqlite_registry *self, struct ke_err *err)
 {
-    if (self->rewrite.is_new_key) {
+    if (self->rewrite.is_new_key || !vault_has_key(self->vault)) {
         if (vault_add_key(self->vault, err) != KE_OK)
             return err->code;
         self->rewrite.is_new_key = false;

@@ -167,7 +167,7 @@ static enum ke_code read_file(struct sqlite_registry *self, size_t history_bytes
     return KE_OK;
 }
 
-/* The keys are read before the file that needs them, and made when nothing in it needs others. */
+/* The keys are read before the file that needs them; the first is made for the first Secret. */
 static enum ke_code read_all(struct sqlite_registry *self,
                              const struct sqlite_registry_options *options, struct ke_err *err)
 {
@@ -178,8 +178,6 @@ static enum ke_code read_all(struct sqlite_registry *self,
     enum ke_code rc = read_file(self, options->history_bytes, vault, &n_stale, err);
     if (rc != KE_OK || vault == NULL || options->is_vault_for_reading)
         return rc;
-    if (!vault_has_key(vault) && vault_add_key(vault, err) != KE_OK)
-        return err->code;
     self->vault = KE_TAKE(vault);
     if (n_stale > 0)
         sqlite_rewrite_begin(self, false);

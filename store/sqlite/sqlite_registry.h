@@ -15,7 +15,7 @@ struct sqlite_registry_options {
     int64_t history_ms;           /* 0: LIMIT_HISTORY_MS */
     const struct ke_clock *clock; /* borrowed, of the history's age; NULL: the system's */
     /*
-     * Where the keys of Secrets are (store/vault.h); made with the first Secret's need, at start.
+     * Where the keys of Secrets are (store/vault.h); made for the first Secret.
      * NULL: Secrets are written as they are, and encrypted ones cannot be read.
      */
     const char *vault_path;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encryption of stored values: keys, what is refused, and the key file. */
-#include "store/vault.h"
-
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "core/base/file.h"
+#include "store/vault.h"
 #include "test/support/base/test.h"
 #include "test/support/tmpdir.h"
 
@@ -70,8 +69,8 @@ static void what_was_changed_or_moved_is_refused(void **state)
     KE_AUTO(vault) *vault = open_vault(*state);
     assert_int_equal(vault_add_key(vault, &err), KE_OK);
     assert_int_equal(vault_seal(vault, KEY, PLAIN, &sealed, &err), KE_OK);
-    assert_int_equal(vault_unseal(vault, KE_STR("/registry/secrets/default/b"),
-                                  ke_buf_str(&sealed), &plain, &err),
+    assert_int_equal(vault_unseal(vault, KE_STR("/registry/secrets/default/b"), ke_buf_str(&sealed),
+                                  &plain, &err),
                      KE_MALFORMED);
     for (size_t i = 0; i < sealed.len; i++) {
         sealed.ptr[i] = (char)(sealed.ptr[i] ^ 1);
@@ -79,8 +78,8 @@ static void what_was_changed_or_moved_is_refused(void **state)
         sealed.ptr[i] = (char)(sealed.ptr[i] ^ 1);
     }
     for (size_t len = 0; len < sealed.len; len++)
-        assert_int_not_equal(
-            vault_unseal(vault, KEY, ke_str_of(sealed.ptr, len), &plain, &err), KE_OK);
+        assert_int_not_equal(vault_unseal(vault, KEY, ke_str_of(sealed.ptr, len), &plain, &err),
+                             KE_OK);
 }
 
 static void old_keys_open_and_the_newest_seals(void **state)
@@ -123,8 +122,12 @@ static void what_is_no_key_file_is_refused(void **state)
 {
     struct fixture *f = *state;
     static const char *const texts[] = {
-        "", "# only words\n", "aesgcm:v1 0123 QUJD\n", "x\n",
-        "aesgcm:v1 0123456789abcdef QUJD\n", "aesgcm:v1 0123456789abcdef !!!!\n",
+        "",
+        "# only words\n",
+        "aesgcm:v1 0123 QUJD\n",
+        "x\n",
+        "aesgcm:v1 0123456789abcdef QUJD\n",
+        "aesgcm:v1 0123456789abcdef !!!!\n",
         "aesgcm:v1 0123456789abcdef\n",
     };
     for (size_t i = 0; i < KE_ARRAY_LEN(texts); i++) {

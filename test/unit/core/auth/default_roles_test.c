@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The default roles: as a kube-apiserver's, and put right without taking away what is there. */
 #include "core/auth/default_roles.h"
-
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "test/support/base/test.h"
@@ -36,13 +35,14 @@ static void roles_are_those_of_kubernetes(void **state)
                   "[{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/api\",\"/api/*\",\"/apis\","
                   "\"/apis/*\",\"/healthz\",\"/livez\",\"/openapi\",\"/openapi/*\",\"/readyz\","
                   "\"/version\",\"/version/\"]}]");
-    assert_member(MODEL_CLUSTERROLE, "system:node-proxier", "rules",
-                  "[{\"verbs\":[\"list\",\"watch\"],\"apiGroups\":[\"\"],\"resources\":["
-                  "\"endpoints\",\"services\"]},{\"verbs\":[\"get\",\"list\",\"watch\"],"
-                  "\"apiGroups\":[\"\"],\"resources\":[\"nodes\"]},{\"verbs\":[\"create\",\"patch\","
-                  "\"update\"],\"apiGroups\":[\"\",\"events.k8s.io\"],\"resources\":[\"events\"]},{"
-                  "\"verbs\":[\"list\",\"watch\"],\"apiGroups\":[\"discovery.k8s.io\"],"
-                  "\"resources\":[\"endpointslices\"]}]");
+    assert_member(
+        MODEL_CLUSTERROLE, "system:node-proxier", "rules",
+        "[{\"verbs\":[\"list\",\"watch\"],\"apiGroups\":[\"\"],\"resources\":["
+        "\"endpoints\",\"services\"]},{\"verbs\":[\"get\",\"list\",\"watch\"],"
+        "\"apiGroups\":[\"\"],\"resources\":[\"nodes\"]},{\"verbs\":[\"create\",\"patch\","
+        "\"update\"],\"apiGroups\":[\"\",\"events.k8s.io\"],\"resources\":[\"events\"]},{"
+        "\"verbs\":[\"list\",\"watch\"],\"apiGroups\":[\"discovery.k8s.io\"],"
+        "\"resources\":[\"endpointslices\"]}]");
     assert_member(MODEL_CLUSTERROLE, "edit", "aggregationRule",
                   "{\"clusterRoleSelectors\":[{\"matchLabels\":{"
                   "\"rbac.authorization.k8s.io/aggregate-to-edit\":\"true\"}}]}");
@@ -72,8 +72,7 @@ static void each_is_valid_and_refers_to_one_of_them(void **state)
         assert_non_null(body);
         kind->validate(body, NULL, &issues);
         assert_int_equal(issues.n_items, 0);
-        bool is_binding =
-            it->kind == MODEL_CLUSTERROLEBINDING || it->kind == MODEL_ROLEBINDING;
+        bool is_binding = it->kind == MODEL_CLUSTERROLEBINDING || it->kind == MODEL_ROLEBINDING;
         n_roles += is_binding ? 0 : 1;
         if (!is_binding)
             continue;
@@ -124,26 +123,27 @@ static void only_what_is_lacking_is_added(void **state)
                  "\"services\"]}]}");
     /* "false" is the owner's word. */
     assert_patch(META("false") ",\"rules\":[]}", MODEL_CLUSTERROLE, "system:kube-dns", "");
-    assert_patch("{\"metadata\":{},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":"
-                 "\"ClusterRole\",\"name\":\"cluster-admin\"},\"subjects\":[{\"kind\":\"User\","
-                 "\"name\":\"me\"}]}",
-                 MODEL_CLUSTERROLEBINDING, "cluster-admin",
-                 "{\"metadata\":{\"labels\":{\"kubernetes.io/bootstrapping\":\"rbac-defaults\"},"
-                 "\"annotations\":{\"rbac.authorization.kubernetes.io/autoupdate\":\"true\"}},"
-                 "\"subjects\":[{\"kind\":\"User\",\"name\":\"me\"},{\"kind\":\"Group\",\"apiGroup\":"
-                 "\"rbac.authorization.k8s.io\",\"name\":\"system:masters\"}]}");
-    assert_patch(META("true") ",\"aggregationRule\":{\"clusterRoleSelectors\":[{\"matchLabels\":{"
-                              "\"mine\":\"1\"}}]},\"rules\":[]}",
-                 MODEL_CLUSTERROLE, "admin",
-                 "{\"aggregationRule\":{\"clusterRoleSelectors\":[{\"matchLabels\":{\"mine\":\"1\"}},"
-                 "{\"matchLabels\":{\"rbac.authorization.k8s.io/aggregate-to-admin\":\"true\"}}]}}");
+    assert_patch(
+        "{\"metadata\":{},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":"
+        "\"ClusterRole\",\"name\":\"cluster-admin\"},\"subjects\":[{\"kind\":\"User\","
+        "\"name\":\"me\"}]}",
+        MODEL_CLUSTERROLEBINDING, "cluster-admin",
+        "{\"metadata\":{\"labels\":{\"kubernetes.io/bootstrapping\":\"rbac-defaults\"},"
+        "\"annotations\":{\"rbac.authorization.kubernetes.io/autoupdate\":\"true\"}},"
+        "\"subjects\":[{\"kind\":\"User\",\"name\":\"me\"},{\"kind\":\"Group\",\"apiGroup\":"
+        "\"rbac.authorization.k8s.io\",\"name\":\"system:masters\"}]}");
+    assert_patch(
+        META("true") ",\"aggregationRule\":{\"clusterRoleSelectors\":[{\"matchLabels\":{"
+                     "\"mine\":\"1\"}}]},\"rules\":[]}",
+        MODEL_CLUSTERROLE, "admin",
+        "{\"aggregationRule\":{\"clusterRoleSelectors\":[{\"matchLabels\":{\"mine\":\"1\"}},"
+        "{\"matchLabels\":{\"rbac.authorization.k8s.io/aggregate-to-admin\":\"true\"}}]}}");
 }
 
 static void a_binding_to_another_role_is_seen(void **state)
 {
     (void)state;
-    ke_auto_json *wanted =
-        default_roles_body(find(MODEL_CLUSTERROLEBINDING, "system:discovery"));
+    ke_auto_json *wanted = default_roles_body(find(MODEL_CLUSTERROLEBINDING, "system:discovery"));
     ke_auto_json *now = cJSON_Duplicate(wanted, true);
     ke_auto_json *patch = NULL;
     bool is_other = true;

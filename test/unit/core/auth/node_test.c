@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The node authoriser: a node sees what its pods use, and writes what is its own. */
 #include "core/auth/node.h"
-
 #include "core/auth/node_graph.h"
 #include "core/base/json.h"
 #include "test/support/base/test.h"
@@ -10,8 +9,8 @@
 
 /* ---- the graph */
 
-#define POD(meta, spec)                                                                            \
-    "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p\",\"namespace\":\"ns\"" meta  \
+#define POD(meta, spec)                                                                              \
+    "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p\",\"namespace\":\"ns\"" meta \
     "},\"spec\":{\"nodeName\":\"n1\"" spec "}}"
 
 static void put_pod(struct node_graph *graph, const char *name, const char *json)
@@ -32,34 +31,35 @@ static void a_pod_leads_to_all_it_names(void **state)
     (void)state;
     struct node_graph *graph = node_graph_new();
     assert_non_null(graph);
-    put_pod(graph, "p",
-            POD("",
-                ",\"serviceAccountName\":\"sa\",\"imagePullSecrets\":[{\"name\":\"pull\"}],"
-                "\"initContainers\":[{\"env\":[{\"valueFrom\":{\"secretKeyRef\":{\"name\":\"env\"}}},"
-                "{\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"cenv\"}}}]}],"
-                "\"containers\":[{\"envFrom\":[{\"secretRef\":{\"name\":\"from\"}},{\"configMapRef\":{"
-                "\"name\":\"cfrom\"}}]}],\"volumes\":[{\"secret\":{\"secretName\":\"vol\"}},{"
-                "\"configMap\":{\"name\":\"cvol\"}},{\"projected\":{\"sources\":[{\"secret\":{\"name\":"
-                "\"proj\"}},{\"configMap\":{\"name\":\"cproj\"}}]}},{\"persistentVolumeClaim\":{"
-                "\"claimName\":\"claim\"}},{\"name\":\"eph\",\"ephemeral\":{}}],"
-                "\"resourceClaims\":[{\"name\":\"x\",\"resourceClaimName\":\"gpu\"}]"));
+    put_pod(
+        graph, "p",
+        POD("",
+            ",\"serviceAccountName\":\"sa\",\"imagePullSecrets\":[{\"name\":\"pull\"}],"
+            "\"initContainers\":[{\"env\":[{\"valueFrom\":{\"secretKeyRef\":{\"name\":\"env\"}}},"
+            "{\"valueFrom\":{\"configMapKeyRef\":{\"name\":\"cenv\"}}}]}],"
+            "\"containers\":[{\"envFrom\":[{\"secretRef\":{\"name\":\"from\"}},{\"configMapRef\":{"
+            "\"name\":\"cfrom\"}}]}],\"volumes\":[{\"secret\":{\"secretName\":\"vol\"}},{"
+            "\"configMap\":{\"name\":\"cvol\"}},{\"projected\":{\"sources\":[{\"secret\":{\"name\":"
+            "\"proj\"}},{\"configMap\":{\"name\":\"cproj\"}}]}},{\"persistentVolumeClaim\":{"
+            "\"claimName\":\"claim\"}},{\"name\":\"eph\",\"ephemeral\":{}}],"
+            "\"resourceClaims\":[{\"name\":\"x\",\"resourceClaimName\":\"gpu\"}]"));
     static const struct {
         enum node_ref ref;
         const char *name;
-    } wanted[] = { { NODE_REF_ACCOUNT, "sa" },      { NODE_REF_SECRET, "pull" },
-                   { NODE_REF_SECRET, "env" },      { NODE_REF_SECRET, "from" },
-                   { NODE_REF_SECRET, "vol" },      { NODE_REF_SECRET, "proj" },
-                   { NODE_REF_CONFIGMAP, "cenv" },  { NODE_REF_CONFIGMAP, "cfrom" },
-                   { NODE_REF_CONFIGMAP, "cvol" },  { NODE_REF_CONFIGMAP, "cproj" },
-                   { NODE_REF_CLAIM, "claim" },     { NODE_REF_CLAIM, "p-eph" },
+    } wanted[] = { { NODE_REF_ACCOUNT, "sa" },         { NODE_REF_SECRET, "pull" },
+                   { NODE_REF_SECRET, "env" },         { NODE_REF_SECRET, "from" },
+                   { NODE_REF_SECRET, "vol" },         { NODE_REF_SECRET, "proj" },
+                   { NODE_REF_CONFIGMAP, "cenv" },     { NODE_REF_CONFIGMAP, "cfrom" },
+                   { NODE_REF_CONFIGMAP, "cvol" },     { NODE_REF_CONFIGMAP, "cproj" },
+                   { NODE_REF_CLAIM, "claim" },        { NODE_REF_CLAIM, "p-eph" },
                    { NODE_REF_RESOURCE_CLAIM, "gpu" }, { NODE_REF_POD, "p" } };
     for (size_t i = 0; i < KE_ARRAY_LEN(wanted); i++) {
         assert_true(leads(graph, "n1", wanted[i].ref, wanted[i].name));
         assert_false(leads(graph, "n2", wanted[i].ref, wanted[i].name));
     }
     assert_false(leads(graph, "n1", NODE_REF_SECRET, "cvol"));
-    assert_false(node_graph_leads(graph, KE_STR("n1"), NODE_REF_SECRET, KE_STR("other"),
-                                  KE_STR("vol")));
+    assert_false(
+        node_graph_leads(graph, KE_STR("n1"), NODE_REF_SECRET, KE_STR("other"), KE_STR("vol")));
     node_graph_del_pod(graph, KE_STR("ns"), KE_STR("p"));
     for (size_t i = 0; i < KE_ARRAY_LEN(wanted); i++)
         assert_false(leads(graph, "n1", wanted[i].ref, wanted[i].name));
@@ -77,8 +77,9 @@ static void two_pods_may_name_one_secret(void **state)
     assert_true(leads(graph, "n1", NODE_REF_SECRET, "s"));
     put_pod(graph, "q", POD("", "")); /* changed */
     assert_false(leads(graph, "n1", NODE_REF_SECRET, "s"));
-    put_pod(graph, "q", POD(",\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}",
-                            ",\"volumes\":[{\"secret\":{\"secretName\":\"s\"}}]"));
+    put_pod(graph, "q",
+            POD(",\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}",
+                ",\"volumes\":[{\"secret\":{\"secretName\":\"s\"}}]"));
     assert_false(leads(graph, "n1", NODE_REF_SECRET, "s")); /* a mirror gives nothing */
     assert_true(leads(graph, "n1", NODE_REF_POD, "q"));
     node_graph_free(graph);
@@ -164,8 +165,7 @@ static void assert_answer(struct fixture *f, const char *request, const char *re
     asked.field_selector = word(&rest);
     size_t slash = ke_str_find(asked.resource, '/');
     if (slash < asked.resource.len) {
-        asked.subresource =
-            ke_str_sub(asked.resource, slash + 1, asked.resource.len - slash - 1);
+        asked.subresource = ke_str_sub(asked.resource, slash + 1, asked.resource.len - slash - 1);
         asked.resource.len = slash;
     }
     ke_auto_buf out = KE_BUF_INIT(65536);
@@ -260,9 +260,9 @@ static void a_pod_that_comes_or_goes_counts_at_once(void **state)
     assert_answer(&f, "get - secrets ns s", "yes");
     (void)test_object_delete(f.registry, "/registry/pods/ns/p");
     assert_answer(&f, "get - secrets ns s", none);
-    (void)test_object_put(f.registry, test_object_json(MODEL_POD,
-                                                       POD("", ",\"imagePullSecrets\":[{\"name\":"
-                                                               "\"t\"}]")));
+    (void)test_object_put(f.registry,
+                          test_object_json(MODEL_POD, POD("", ",\"imagePullSecrets\":[{\"name\":"
+                                                              "\"t\"}]")));
     assert_answer(&f, "get - secrets ns t", "yes");
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The evaluator on a registry in memory: what it decides, and that it never lags behind a write. */
-#include "core/auth/rbac.h"
-
 #include <stdatomic.h>
 
+#include "core/auth/rbac.h"
 #include "core/base/clock.h"
 #include "core/base/snap.h"
 #include "core/base/thread.h"
@@ -47,8 +46,8 @@ static void put_role(struct fixture *f, const char *ns, const char *name, const 
                 is_cluster ? "ClusterRole" : "Role", name, is_cluster ? "" : ",\"namespace\":\"",
                 ns, is_cluster ? "" : "\"", rules);
     ke_buf_add_char(&json, '\0');
-    (void)test_object_put(f->registry, test_object_json(is_cluster ? MODEL_CLUSTERROLE : MODEL_ROLE,
-                                                        json.ptr));
+    (void)test_object_put(f->registry,
+                          test_object_json(is_cluster ? MODEL_CLUSTERROLE : MODEL_ROLE, json.ptr));
 }
 
 static void put_binding(struct fixture *f, const char *ns, const char *name, const char *ref,
@@ -56,12 +55,13 @@ static void put_binding(struct fixture *f, const char *ns, const char *name, con
 {
     ke_auto_buf json = KE_BUF_INIT(1U << 20);
     bool is_cluster = ns[0] == '\0';
-    ke_buf_addf(&json,
-                "{\"kind\":\"%s\",\"apiVersion\":\"rbac.authorization.k8s.io/v1\",\"metadata\":{"
-                "\"name\":\"%s\"%s%s%s},\"roleRef\":{\"kind\":\"%s\",\"name\":\"%s\"},\"subjects\":%s}",
-                is_cluster ? "ClusterRoleBinding" : "RoleBinding", name,
-                is_cluster ? "" : ",\"namespace\":\"", ns, is_cluster ? "" : "\"",
-                ref[0] == '/' ? "Role" : "ClusterRole", ref[0] == '/' ? ref + 1 : ref, subjects);
+    ke_buf_addf(
+        &json,
+        "{\"kind\":\"%s\",\"apiVersion\":\"rbac.authorization.k8s.io/v1\",\"metadata\":{"
+        "\"name\":\"%s\"%s%s%s},\"roleRef\":{\"kind\":\"%s\",\"name\":\"%s\"},\"subjects\":%s}",
+        is_cluster ? "ClusterRoleBinding" : "RoleBinding", name,
+        is_cluster ? "" : ",\"namespace\":\"", ns, is_cluster ? "" : "\"",
+        ref[0] == '/' ? "Role" : "ClusterRole", ref[0] == '/' ? ref + 1 : ref, subjects);
     ke_buf_add_char(&json, '\0');
     enum model_kind_id kind = is_cluster ? MODEL_CLUSTERROLEBINDING : MODEL_ROLEBINDING;
     (void)test_object_put(f->registry, test_object_json(kind, json.ptr));
@@ -207,8 +207,7 @@ static void a_history_that_went_on_is_listed_again(void **state)
         ke_buf_add_char(&big, 'x');
     ke_buf_add_char(&big, '\0');
     for (int i = 0; i < 200; i++) /* more than the history keeps */
-        (void)test_object_put(f.registry,
-                              test_object(MODEL_CONFIGMAP, "default", "big", big.ptr));
+        (void)test_object_put(f.registry, test_object(MODEL_CONFIGMAP, "default", "big", big.ptr));
     put_binding(&f, "default", "y", "reader", "[{\"kind\":\"User\",\"name\":\"eve\"}]");
     assert_true(may(&f, "eve", "default", "pods"));
     assert_false(may(&f, "bob", "default", "pods"));
@@ -234,8 +233,7 @@ static void all_rules_of_somebody(void **state)
     assert_true(ke_str_eq_c(rules.items[0].urls.items[0], "/x"));
     assert_true(ke_str_eq_c(rules.items[1].resources.items[0], "pods"));
     ke_buf_add_char(&problems, '\0');
-    assert_string_equal(problems.ptr,
-                        "clusterrole.rbac.authorization.k8s.io \"gone\" not found");
+    assert_string_equal(problems.ptr, "clusterrole.rbac.authorization.k8s.io \"gone\" not found");
 }
 
 /* ---- many threads: for ThreadSanitizer too */

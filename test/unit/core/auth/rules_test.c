@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules of roles against requests, and against each other. */
 #include "core/auth/rules.h"
-
 #include "core/base/json.h"
 #include "test/support/base/test.h"
 
@@ -37,7 +36,7 @@ static bool allows(const char *rule, struct auth_attributes asked)
 #define ASK(v, g, r, s, n)                                                                         \
     (struct auth_attributes)                                                                       \
     {                                                                                              \
-        .is_resource = true, .verb = KE_STR(v), .group = KE_STR(g), .resource = KE_STR(r),          \
+        .is_resource = true, .verb = KE_STR(v), .group = KE_STR(g), .resource = KE_STR(r),         \
         .subresource = KE_STR(s), .name = KE_STR(n)                                                \
     }
 #define GET(p)                                                                                     \
@@ -111,18 +110,20 @@ static void assert_missing(const char *held_json, const char *wanted_json, const
 static void what_is_not_held_is_told(void **state)
 {
     (void)state;
-    const char *view = "[{\"verbs\":[\"get\",\"list\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\","
-                       "\"services\"]},{\"verbs\":[\"watch\"],\"apiGroups\":[\"\"],\"resources\":"
-                       "[\"pods\"]}]";
+    const char *view =
+        "[{\"verbs\":[\"get\",\"list\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\","
+        "\"services\"]},{\"verbs\":[\"watch\"],\"apiGroups\":[\"\"],\"resources\":"
+        "[\"pods\"]}]";
     assert_missing(view, "[]", "");
-    assert_missing(view,
-                   "[{\"verbs\":[\"get\",\"watch\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}]",
-                   ""); /* by two rules together */
-    assert_missing(view,
-                   "[{\"verbs\":[\"get\",\"list\",\"watch\"],\"apiGroups\":[\"\"],\"resources\":"
-                   "[\"secrets\",\"services\"]}]",
-                   "{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\" \"list\" \"watch\"]}\n"
-                   "{APIGroups:[\"\"], Resources:[\"services\"], Verbs:[\"watch\"]}");
+    assert_missing(
+        view, "[{\"verbs\":[\"get\",\"watch\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}]",
+        ""); /* by two rules together */
+    assert_missing(
+        view,
+        "[{\"verbs\":[\"get\",\"list\",\"watch\"],\"apiGroups\":[\"\"],\"resources\":"
+        "[\"secrets\",\"services\"]}]",
+        "{APIGroups:[\"\"], Resources:[\"secrets\"], Verbs:[\"get\" \"list\" \"watch\"]}\n"
+        "{APIGroups:[\"\"], Resources:[\"services\"], Verbs:[\"watch\"]}");
     assert_missing(view,
                    "[{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/x\"]},{\"verbs\":[\"delete\"],"
                    "\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"resourceNames\":[\"a\"]}]",
@@ -134,7 +135,8 @@ static void stars_cover_and_names_limit(void **state)
 {
     (void)state;
     const char *all = "[{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}]";
-    const char *scale = "[{\"verbs\":[\"get\"],\"apiGroups\":[\"apps\"],\"resources\":[\"*/scale\"]}]";
+    const char *scale =
+        "[{\"verbs\":[\"get\"],\"apiGroups\":[\"apps\"],\"resources\":[\"*/scale\"]}]";
     const char *one = "[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"],"
                       "\"resourceNames\":[\"a\"]}]";
     assert_missing(all, scale, "");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets in the file: never in the clear, with the newest key after a rekey, refused without one. */
+/* Secrets in the file: never in the clear, with the newest key after a rekey, refused without one.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include "test/support/tmpdir.h"
 
 #define WORD  "Very-Secret-Word"
-#define N_ALL 300
+#define N_ALL 80
 
 struct fixture {
     struct test_tmpdir tmpdir;
@@ -132,8 +133,7 @@ static void secrets_are_never_in_the_clear(void **state)
     put_secrets(f, 3);
     put_secrets(f, 3); /* the history holds what was before */
     (void)test_object_delete(f->registry, "/registry/secrets/default/s2");
-    (void)test_object_put(f->registry,
-                          test_object(MODEL_CONFIGMAP, "default", "c", "Open-Word"));
+    (void)test_object_put(f->registry, test_object(MODEL_CONFIGMAP, "default", "c", "Open-Word"));
     assert_false(files_have(f, WORD));
     assert_true(files_have(f, "Open-Word"));
     assert_true(files_have(f, "k8s:enc:aesgcm:v1:"));
@@ -235,7 +235,7 @@ static void a_crash_in_between_loses_nothing(void **state)
     open_registry(f, true);
     put_secrets(f, N_ALL);
     close_registry(f);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 10; i++) {
         int status = 0;
         pid_t child = start_rekeying(f);
         (void)usleep(ke_rand_below(30000));

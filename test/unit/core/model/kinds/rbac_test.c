@@ -17,10 +17,12 @@ static void rules_are_checked(void **state)
     static const struct {
         const char *object, *issues;
     } cases[] = {
-        { RBAC("Role", "\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]"
-                       "}]"),
+        { RBAC("Role",
+               "\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]"
+               "}]"),
           "" },
-        { RBAC("ClusterRole", "\"rules\":[{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/x\"]}]"), "" },
+        { RBAC("ClusterRole", "\"rules\":[{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/x\"]}]"),
+          "" },
         { RBAC("ClusterRole", "\"rules\":[]"), "" },
         { RBAC("Role", "\"rules\":[{}]"),
           "[rules[0].verbs: Required value: verbs must contain at least one value, "
@@ -55,7 +57,8 @@ static void bindings_are_checked(void **state)
           "subjects[0].namespace: Required value" },
         { RBAC("ClusterRoleBinding", "\"roleRef\":{\"kind\":\"Role\",\"name\":\"r\"}"),
           "roleRef.kind: Unsupported value: \"Role\": supported values: \"ClusterRole\"" },
-        { RBAC("RoleBinding", "\"roleRef\":{\"apiGroup\":\"x\",\"kind\":\"User\",\"name\":\"a/b\"}"),
+        { RBAC("RoleBinding",
+               "\"roleRef\":{\"apiGroup\":\"x\",\"kind\":\"User\",\"name\":\"a/b\"}"),
           "[roleRef.apiGroup: Unsupported value: \"x\": supported values: "
           "\"rbac.authorization.k8s.io\", roleRef.kind: Unsupported value: \"User\": supported "
           "values: \"Role\", \"ClusterRole\", roleRef.name: Invalid value: \"a/b\": may not contain "
@@ -79,10 +82,9 @@ static void groups_of_the_api_are_filled_in(void **state)
                                                    "\"g\"},{\"kind\":\"ServiceAccount\",\"name\":"
                                                    "\"s\"}]"));
     const cJSON *subjects = ke_json_get(w.object, "subjects");
-    assert_true(ke_str_eq_c(ke_json_path_str(w.object, "roleRef.apiGroup"),
-                            "rbac.authorization.k8s.io"));
     assert_true(
-        ke_str_eq_c(ke_json_str(subjects->child, "apiGroup"), "rbac.authorization.k8s.io"));
+        ke_str_eq_c(ke_json_path_str(w.object, "roleRef.apiGroup"), "rbac.authorization.k8s.io"));
+    assert_true(ke_str_eq_c(ke_json_str(subjects->child, "apiGroup"), "rbac.authorization.k8s.io"));
     assert_int_equal(ke_json_str(subjects->child->next, "apiGroup").len, 0);
 }
 
