@@ -103,10 +103,11 @@ static void make_tokens(struct test_api *f)
 
 int test_api_set_up(void **state)
 {
-    return test_api_set_up_with(state, NULL);
+    return test_api_set_up_with(state, NULL, NULL, NULL);
 }
 
-int test_api_set_up_with(void **state, const struct api_runtime *runtime)
+int test_api_set_up_with(void **state, const struct api_runtime *runtime,
+                         auth_authorize_fn *authorize, void *authorize_ctx)
 {
     static struct test_api fixture;
     struct test_api *f = &fixture;
@@ -137,6 +138,8 @@ int test_api_set_up_with(void **state, const struct api_runtime *runtime)
         .report = f->report,
         .runtime = runtime,
         .bearer = f->bearer,
+        .authorize = authorize,
+        .authorize_ctx = authorize_ctx,
         .hooks = { .ctx = f, .is_ready = is_ready, .print_status = print_status },
         .unix_path = f->socket,
         .tls = f->tls,

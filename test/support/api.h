@@ -39,9 +39,10 @@ struct test_api {
 
 /* cmocka fixtures: *state is a struct test_api with the namespace "default". */
 int test_api_set_up(void **state);
-/* The same with a runtime (borrowed; may be NULL). */
+/* The same with a runtime and an authoriser (borrowed; either may be NULL). */
 struct api_runtime;
-int test_api_set_up_with(void **state, const struct api_runtime *runtime);
+int test_api_set_up_with(void **state, const struct api_runtime *runtime,
+                         auth_authorize_fn *authorize, void *authorize_ctx);
 int test_api_tear_down(void **state);
 
 /* The HTTP status; body NULL: type is what is accepted. */

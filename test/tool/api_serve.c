@@ -53,7 +53,7 @@ int main(int argc, char **argv)
         return 2;
     }
     struct fake_runtime *runtime = fake_runtime_new(argv[1]);
-    (void)test_api_set_up_with(&state, fake_runtime_of(runtime));
+    (void)test_api_set_up_with(&state, fake_runtime_of(runtime), NULL, NULL);
     struct test_api *f = state;
     if (!write_kubeconfig(f, argv[1])) {
         perror(argv[1]);

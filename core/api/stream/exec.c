@@ -233,7 +233,7 @@ static bool take_stdin(struct session *s, const char *ptr, size_t len)
     }
     if (!s->is_opened) {
         ke_buf_add(&s->early, ptr, len);
-        return false;
+        return s->early.len < LIMIT_STREAM_IN_BYTES; /* its other streams come behind it */
     }
     struct api_tap *tap = &s->taps[STDIN];
     return api_tap_write(tap, ptr, len) && api_tap_kept(tap) == 0;

@@ -374,6 +374,9 @@ static void take_piece(struct api_link *link, const struct ws_event *event)
             take_bytes(link, data.ptr, data.len);
         }
     }
+    if (event->is_last && link->quantum_len > 0 && is_listening(link)) {
+        fail(link, WS_CLOSE_BAD_DATA, KE_STR("bad base64"));
+    }
     if (event->is_last && is_listening(link)) {
         if (link->channel != NO_CHANNEL) {
             link->user->on_message_end(link->ctx, link->channel);
