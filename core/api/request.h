@@ -47,6 +47,7 @@ struct api_request {
     bool is_queued; /* an answer is on its way */
     bool is_over;   /* which may take hours and needs nothing of the request: free it now */
     bool is_too_large;
+    bool is_lost; /* its client left as it was resumed: answers go nowhere */
     struct ke_str uri, method;
     struct ke_buf body;
     int64_t started_ns;

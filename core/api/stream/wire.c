@@ -370,7 +370,7 @@ bool api_wire_accept(struct api_request *request, const struct api_wire_header *
 {
     struct api_wire *wire = ke_alloc(sizeof(*wire));
     struct MHD_Response *response =
-        wire == NULL ? NULL : MHD_create_response_for_upgrade(on_upgrade, wire);
+        wire == NULL || request->is_lost ? NULL : MHD_create_response_for_upgrade(on_upgrade, wire);
     bool is_made = response != NULL;
     for (size_t i = 0; is_made && i < n_headers; i++) {
         ke_auto_ptr char *name = ke_str_dup(headers[i].name);
