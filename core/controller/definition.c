@@ -12,7 +12,7 @@
 #include "core/controller/controller.h"
 #include "core/controller/definition_status.h"
 
-#define LOOK_AGAIN_NS (1 * KE_S) /* what waits for finalizers of instances */
+#define LOOK_AGAIN_NS (200 * KE_MS) /* what waits for finalizers of instances */
 
 struct definition_controller {
     struct controller base;
