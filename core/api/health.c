@@ -3,6 +3,7 @@
  * Health: /healthz and /livez say that the loops turn, /readyz that the process serves; with
  * ?verbose each part by name. ComponentStatuses are the same as objects. On the request's API loop.
  */
+#include "core/api/options.h"
 #include "core/api/read.h"
 #include "core/api/server_impl.h"
 #include "core/base/json.h"
@@ -220,6 +221,34 @@ static enum ke_code list_components(struct api_request *request, struct resource
     return KE_OK;
 }
 
+/* Keeps what the selectors of the request want. False: they are refused. */
+static bool select_components(struct api_request *request, struct resource_list *list)
+{
+    struct ke_err err;
+    struct api_list_options options;
+    struct model_issues issues;
+    model_issues_init(&issues, request->arena);
+    enum ke_code rc =
+        api_list_options_parse(&request->query, request->kind, false, &options, &issues, &err);
+    if (rc != KE_OK) {
+        api_respond_invalid(request, rc, &err, &issues);
+        return false;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < list->items.n_objects; i++) {
+        struct registry_object *object = list->items.objects[i];
+        if (model_selector_matches(options.labels, object->labels, object->n_labels) &&
+            model_selector_matches(options.fields, object->fields, object->n_fields)) {
+            list->items.objects[n++] = object;
+        } else {
+            registry_object_unref(object);
+        }
+    }
+    list->items.n_objects = n;
+    api_list_options_clear(&options);
+    return true;
+}
+
 void api_handle_componentstatus(struct api_request *request)
 {
     struct ke_err err;
@@ -230,8 +259,12 @@ void api_handle_componentstatus(struct api_request *request)
         return;
     }
     struct ke_str name = request->target.name;
-    if (name.len == 0) {
+    if (name.len == 0 && select_components(request, &list)) {
         api_respond_list(request, &list);
+        return;
+    }
+    if (name.len == 0) {
+        resource_list_free(&list);
         return;
     }
     for (size_t i = 0; i < list.items.n_objects; i++) {

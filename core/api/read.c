@@ -385,7 +385,8 @@ void api_respond_list(struct api_request *request, struct resource_list *list)
     answer->is_gzip = api_wants_gzip(request, stored_bytes(list));
     struct MHD_Response *response = NULL;
     if (rc == KE_OK) {
-        if (api_encoder_is_splice(&answer->encoder) && !answer->is_gzip &&
+        bool is_stored = !request->kind->is_computed;
+        if (is_stored && api_encoder_is_splice(&answer->encoder) && !answer->is_gzip &&
             answer->style == API_STYLE_COMPACT) {
             response = splice_response(answer);
         } else if (answer->is_gzip || list->items.n_objects > WHOLE_OBJECTS) {

@@ -49,3 +49,7 @@ explain_all() { # KUBECTL
         explain_all "$path" <<<"$kinds" || return
     done <<<"$kubectls"
 }
+
+@test "every kind is had in every form, by its fields, and as a watch that begins with the list" {
+    oracle forms.py "$AGENT_DIR/run/kedge.sock"
+}
