@@ -242,8 +242,8 @@ void test_api_make_configmap(struct test_api *f, const char *name, const char *l
     assert_int_equal(test_api_post(f, CONFIGMAPS, json), 201);
 }
 
-void test_reader_open(struct test_reader *r, struct test_api *f, const char *path,
-                      const char *headers)
+static void open_reader(struct test_reader *r, struct test_api *f, const char *path,
+                        const char *rest)
 {
     char head[1024];
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -253,8 +253,21 @@ void test_reader_open(struct test_reader *r, struct test_api *f, const char *pat
     r->text[0] = '\0';
     r->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(r->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    int n = snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n", path, headers);
+    int n = snprintf(head, sizeof(head), "GET %s HTTP/%s\r\n", path, rest);
     assert_int_equal(send(r->fd, head, (size_t)n, MSG_NOSIGNAL), n);
+}
+
+void test_reader_open(struct test_reader *r, struct test_api *f, const char *path,
+                      const char *headers)
+{
+    char rest[512];
+    assert_true(snprintf(rest, sizeof(rest), "1.1\r\nHost: x\r\n%s", headers) < 512);
+    open_reader(r, f, path, rest);
+}
+
+void test_reader_open_unchunked(struct test_reader *r, struct test_api *f, const char *path)
+{
+    open_reader(r, f, path, "1.0\r\n");
 }
 
 /* False: the end of the stream. */

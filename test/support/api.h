@@ -67,6 +67,8 @@ struct test_reader {
 /* headers: whole lines, each with CRLF. */
 void test_reader_open(struct test_reader *r, struct test_api *f, const char *path,
                       const char *headers);
+/* By HTTP/1.0: no mark of a chunk is in the text. */
+void test_reader_open_unchunked(struct test_reader *r, struct test_api *f, const char *path);
 bool test_reader_more(struct test_reader *r); /* false: the end of the stream */
 /* Waits until part is there; where it is. */
 const char *test_reader_await(struct test_reader *r, const char *part);

@@ -180,7 +180,7 @@ static void writes_meanwhile_are_neither_lost_nor_doubled(void **state)
             (void)sched_yield();
         }
         readers[i] = reader_new();
-        test_reader_open(readers[i], f, CONFIGMAPS WATCH_LIST, "");
+        test_reader_open_unchunked(readers[i], f, CONFIGMAPS WATCH_LIST);
     }
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_false(atomic_load(&writer.has_failed));
