@@ -155,10 +155,11 @@ static enum ke_code check_account(struct auth_bearer *bearer, const struct token
         find(bearer, MODEL_SERVICEACCOUNT, claims->ns, claims->account.name, &account, err);
     if (rc != KE_OK)
         return refuse_account(rc, claims, err);
-    if (!ke_str_eq(account->uid, claims->account.uid))
+    if (!ke_str_eq(account->uid, claims->account.uid)) {
         return ke_fail(err, KE_UNAUTHENTICATED,
                        "service account UID (%.*s) does not match claim (%.*s)",
                        KE_STR_ARG(account->uid), KE_STR_ARG(claims->account.uid));
+    }
     if (is_deleted(account, deleted_before_s))
         return ke_fail(err, KE_UNAUTHENTICATED, "service account %.*s/%.*s has been deleted",
                        KE_STR_ARG(claims->ns), KE_STR_ARG(claims->account.name));
@@ -180,10 +181,11 @@ static enum ke_code check_bound(struct auth_bearer *bearer, enum model_kind_id k
         return ke_fail(err, KE_UNAUTHENTICATED, "service account token has been invalidated");
     if (rc != KE_OK)
         return rc;
-    if (!ke_str_eq(object->uid, ref->uid))
+    if (!ke_str_eq(object->uid, ref->uid)) {
         return ke_fail(err, KE_UNAUTHENTICATED,
                        "%s UID (%.*s) does not match service account %s ref claim (%.*s)",
                        row->singular, KE_STR_ARG(object->uid), row->singular, KE_STR_ARG(ref->uid));
+    }
     if (is_deleted(object, deleted_before_s))
         return ke_fail(err, KE_UNAUTHENTICATED, "service account token has been invalidated");
     return KE_OK;
@@ -222,13 +224,14 @@ static enum ke_code check_legacy(struct auth_bearer *bearer, const struct token_
         return ke_fail(err, KE_UNAUTHENTICATED, "Token has been invalidated");
     if (!bootstrap_value(secret, "token", &held) || !ke_str_eq(ke_buf_str(&held), token))
         return ke_fail(err, KE_UNAUTHENTICATED, "Token does not match server's copy");
-    if (ke_json_get(ke_json_path(secret, "metadata.labels"), LEGACY_INVALID_LABEL) != NULL)
+    if (ke_json_get(ke_json_path(secret, "metadata.labels"), LEGACY_INVALID_LABEL) != NULL) {
         return ke_fail(
             err, KE_UNAUTHENTICATED,
             "the token in secret %.*s/%.*s for service account %.*s/%.*s has been marked "
             "invalid",
             KE_STR_ARG(claims->ns), KE_STR_ARG(claims->secret.name), KE_STR_ARG(claims->ns),
             KE_STR_ARG(claims->account.name));
+    }
     return check_account(bearer, claims, auth_bearer_now_s(bearer) + 1, err);
 }
 
@@ -385,11 +388,12 @@ static enum ke_code check_account_token(struct auth_bearer *bearer,
     return rc == KE_OK ? make_user(&claims, arena, &out->user, err) : rc;
 }
 
-static enum ke_code check_bootstrap(struct auth_bearer *bearer, struct ke_str id,
-                                    struct ke_str secret, struct ke_arena *arena,
-                                    struct auth_user *out, struct ke_err *err)
+static enum ke_code check_bootstrap(struct auth_bearer *bearer, struct ke_str token,
+                                    struct ke_arena *arena, struct auth_user *out,
+                                    struct ke_err *err)
 {
     ke_auto_object *object = NULL;
+    struct ke_str id = ke_str_sub(token, 0, BOOTSTRAP_ID_BYTES);
     struct ke_str name = ke_arena_fmt(arena, BOOTSTRAP_NAME_PREFIX "%.*s", KE_STR_ARG(id));
     enum ke_code rc = name.ptr != NULL ? find(bearer, MODEL_SECRET, KE_STR(BOOTSTRAP_NAMESPACE),
                                               name, &object, err)
@@ -401,7 +405,7 @@ static enum ke_code check_bootstrap(struct auth_bearer *bearer, struct ke_str id
     ke_auto_json *json = registry_object_parse(object);
     if (json == NULL)
         return ke_fail(err, KE_NOMEM, "token");
-    return bootstrap_check(json, id, secret, auth_bearer_now_s(bearer), arena, out, err);
+    return bootstrap_check(json, token, auth_bearer_now_s(bearer), arena, out, err);
 }
 
 enum ke_code auth_bearer_check(struct auth_bearer *bearer,
@@ -422,7 +426,7 @@ enum ke_code auth_bearer_check(struct auth_bearer *bearer,
     if (bootstrap_token_split(asked.token, &id, &secret)) {
         struct token_claims api = { .n_audiences = bearer->n_audiences };
         memcpy(api.audiences, bearer->audiences, sizeof(bearer->audiences));
-        rc = check_bootstrap(bearer, id, secret, arena, &result.user, err);
+        rc = check_bootstrap(bearer, asked.token, arena, &result.user, err);
         if (rc == KE_OK)
             rc = check_audiences(&api, &asked, arena, &result, err);
     } else {

@@ -121,25 +121,37 @@ static enum ke_code add_groups(const cJSON *secret, struct ke_arena *arena, stru
     return KE_OK;
 }
 
-enum ke_code bootstrap_check(const cJSON *secret, struct ke_str id, struct ke_str token_secret,
-                             int64_t now_s, struct ke_arena *arena, struct auth_user *out,
-                             struct ke_err *err)
+/* What is wrong with the token; NULL: nothing. */
+static const char *find_fault(const cJSON *secret, struct ke_str id, struct ke_str token_secret,
+                              int64_t now_s)
 {
     ke_auto_buf value = KE_BUF_INIT(VALUE_MAX_BYTES);
-    struct auth_user user = { .n_groups = 0 };
     if (!ke_str_eq_c(ke_json_str(secret, "type"), BOOTSTRAP_SECRET_TYPE) ||
         ke_json_path(secret, "metadata.deletionTimestamp") != NULL)
-        return refuse(err, "not that of a token");
+        return "not that of a token";
     if (!bootstrap_value(secret, "token-secret", &value) ||
         !is_same_secret(ke_buf_str(&value), token_secret))
-        return refuse(err, "wrong secret");
+        return "wrong secret";
     if (!bootstrap_value(secret, "token-id", &value) || !ke_str_eq(ke_buf_str(&value), id))
-        return refuse(err, "wrong id");
+        return "wrong id";
     if (bootstrap_is_expired(secret, now_s))
-        return refuse(err, "expired");
-    if (!bootstrap_value(secret, "usage-bootstrap-authentication", &value) ||
-        !ke_str_eq_c(ke_buf_str(&value), "true"))
-        return refuse(err, "not for authentication");
+        return "expired";
+    bool is_usable = bootstrap_value(secret, "usage-bootstrap-authentication", &value) &&
+                     ke_str_eq_c(ke_buf_str(&value), "true");
+    return is_usable ? NULL : "not for authentication";
+}
+
+enum ke_code bootstrap_check(const cJSON *secret, struct ke_str token, int64_t now_s,
+                             struct ke_arena *arena, struct auth_user *out, struct ke_err *err)
+{
+    struct auth_user user = { .n_groups = 0 };
+    struct ke_str id;
+    struct ke_str token_secret;
+    if (!bootstrap_token_split(token, &id, &token_secret))
+        return refuse(err, "not like one");
+    const char *fault = find_fault(secret, id, token_secret, now_s);
+    if (fault != NULL)
+        return refuse(err, fault);
     user.name = ke_arena_fmt(arena, "system:bootstrap:%.*s", KE_STR_ARG(id));
     if (user.name.ptr == NULL)
         return ke_fail(err, KE_NOMEM, "bootstrap token");

@@ -31,8 +31,8 @@ int64_t bootstrap_expiration_s(const cJSON *secret);
  * Is the token that of this Secret, and may it authenticate now? The secret part is compared in
  * constant time. out: texts in arena. Errors: KE_UNAUTHENTICATED, KE_NOMEM.
  */
-enum ke_code bootstrap_check(const cJSON *secret, struct ke_str id, struct ke_str token_secret,
-                             int64_t now_s, struct ke_arena *arena, struct auth_user *out,
+enum ke_code bootstrap_check(const cJSON *secret, struct ke_str token, int64_t now_s,
+                             struct ke_arena *arena, struct auth_user *out,
                              struct ke_err *err) KE_MUST_CHECK;
 
 #endif

@@ -81,6 +81,7 @@ static enum ke_code read_others(struct files *files, struct ke_err *err)
     DIR *dir = opendir(path.ptr);
     if (dir == NULL)
         return ke_fail_errno(err, errno, "%s", path.ptr);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): the stream is this thread's own */
     for (const struct dirent *it = readdir(dir); it != NULL && rc == KE_OK; it = readdir(dir)) {
         if (is_other(it->d_name))
             rc = read_other(files, it->d_name, err);

@@ -33,9 +33,9 @@ static enum ke_code look_up(struct auth_bearer *bearer, enum model_kind_id kind,
     }
     if (rc == KE_OK)
         rc = registry_get(auth_bearer_registry(bearer), ke_buf_str(&key), out, err);
-    return rc == KE_NOT_FOUND
-               ? ke_fail(err, rc, "%s \"%.*s\" not found", row->plural, KE_STR_ARG(name))
-               : rc;
+    if (rc == KE_NOT_FOUND)
+        (void)ke_fail(err, rc, "%s \"%.*s\" not found", row->plural, KE_STR_ARG(name));
+    return rc;
 }
 
 /* ---- what was asked ----------------------------------------------------------------------------
@@ -88,12 +88,13 @@ static void check_spec(struct token_request *request, int64_t seconds)
     if (n > TOKEN_MAX_AUDIENCES)
         model_report_too_many(request->issues, model_path_child(&spec, "audiences"), (size_t)n,
                               TOKEN_MAX_AUDIENCES);
-    if (seconds < MIN_S)
+    if (seconds < MIN_S) {
         model_report_invalid_int(request->issues, at, seconds,
                                  "may not specify a duration less than 10 minutes");
-    else if (seconds > ASKED_MAX)
+    } else if (seconds > ASKED_MAX) {
         model_report_invalid_int(request->issues, at, seconds,
                                  "may not specify a duration larger than 2^32 seconds");
+    }
 }
 
 /* ---- what it is bound to -----------------------------------------------------------------------
@@ -124,12 +125,13 @@ static enum ke_code check_pod(struct auth_bearer *bearer, struct token_request *
     ke_auto_json *pod = registry_object_parse(object);
     if (pod == NULL)
         return ke_fail(err, KE_NOMEM, "token");
-    if (!ke_str_eq(ke_json_path_str(pod, "spec.serviceAccountName"), request->name))
+    if (!ke_str_eq(ke_json_path_str(pod, "spec.serviceAccountName"), request->name)) {
         return ke_fail(
             err, KE_MALFORMED,
             "cannot bind token for serviceaccount \"%.*s\" to pod running with different "
             "serviceaccount name.",
             KE_STR_ARG(request->name));
+    }
     return add_node_of(bearer, request, pod, claims, err);
 }
 
@@ -202,23 +204,25 @@ static enum ke_code bind(struct auth_bearer *bearer, struct token_request *reque
     model_api_version_split(version, &group, &only_version);
     while (i < KE_ARRAY_LEN(bindable) && !ke_str_eq_c(kind, bindable[i].kind))
         i++;
-    if (i == KE_ARRAY_LEN(bindable) || group.len > 0)
+    if (i == KE_ARRAY_LEN(bindable) || group.len > 0) {
         return ke_fail(err, KE_MALFORMED,
                        "cannot bind token to object of type %.*s/%.*s, Kind=%.*s",
                        KE_STR_ARG(group), KE_STR_ARG(only_version), KE_STR_ARG(kind));
+    }
     ke_auto_object *object = NULL;
     enum ke_code rc = look_up(bearer, bindable[i].id, request->ns, name, &object, err);
     if (rc == KE_OK && bindable[i].id == MODEL_POD)
         rc = check_pod(bearer, request, object, claims, err);
     if (rc != KE_OK)
         return rc;
-    if (uid.len > 0 && !ke_str_eq(uid, object->uid))
+    if (uid.len > 0 && !ke_str_eq(uid, object->uid)) {
         return ke_fail(
             err, KE_CONFLICT,
             "Operation cannot be fulfilled on %.*s \"%.*s\": the UID in the bound object "
             "reference (%.*s) does not match the UID in record. The object might have "
             "been deleted and then recreated",
             KE_STR_ARG(kind), KE_STR_ARG(name), KE_STR_ARG(uid));
+    }
     struct token_ref *out = ref_of(claims, bindable[i].id);
     out->name = ke_arena_str(request->arena, name);
     out->uid = ke_arena_str(request->arena, object->uid);

@@ -89,14 +89,15 @@ static enum ke_code check_request(struct operation *op, const cJSON *spec)
         return operation_fail_err(op, &err);
     rc = x509_csr_read(ke_buf_str(&pem), &csr, &err);
     if (rc == KE_OK && is_master(&csr) &&
-        ke_str_eq_c(ke_json_str(spec, "signerName"), CLIENT_SIGNER))
+        ke_str_eq_c(ke_json_str(spec, "signerName"), CLIENT_SIGNER)) {
         rc = operation_fail_forbidden(op, op->request.name,
                                       "use of " CLIENT_SIGNER
                                       " signer with system:masters group is not allowed");
-    else if (rc == KE_MALFORMED || rc == KE_TOO_LARGE)
+    } else if (rc == KE_MALFORMED || rc == KE_TOO_LARGE) {
         report_bytes(op, ke_buf_str(&pem), err.msg);
-    else if (rc != KE_OK)
+    } else if (rc != KE_OK) {
         rc = operation_fail_err(op, &err);
+    }
     x509_csr_clear(&csr);
     /* What was reported is answered with all else that is wrong. */
     return rc == KE_MALFORMED || rc == KE_TOO_LARGE ? KE_OK : rc;
@@ -152,28 +153,47 @@ static const cJSON *find_condition(const cJSON *object, struct ke_str type)
     return NULL;
 }
 
+static bool is_one_of(struct ke_str type, const char *const *types, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (ke_str_eq_c(type, types[i]))
+            return true;
+    }
+    return false;
+}
+
+struct condition_filter {
+    const char *const *types;
+    size_t n_types;
+    bool is_of_types; /* or of all others */
+};
+
+static bool copy_conditions(cJSON *to, const cJSON *object, const struct condition_filter *filter)
+{
+    const cJSON *it;
+    cJSON_ArrayForEach(it, ke_json_path(object, "status.conditions")) {
+        struct ke_str type = ke_json_str(it, "type");
+        if (is_one_of(type, filter->types, filter->n_types) != filter->is_of_types)
+            continue;
+        cJSON *copy = cJSON_Duplicate(it, true);
+        if (copy == NULL || !cJSON_AddItemToArray(to, copy)) {
+            cJSON_Delete(copy);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The conditions of these types are those of old: another part decides them. */
 static bool keep_conditions(cJSON *object, const cJSON *old, const char *const *types, size_t n)
 {
     cJSON *status = ke_json_need_object(object, "status");
     ke_auto_json *kept = cJSON_CreateArray();
-    if (status == NULL || kept == NULL)
+    struct condition_filter theirs = { types, n, true };
+    struct condition_filter ours = { types, n, false };
+    if (status == NULL || kept == NULL || !copy_conditions(kept, old, &theirs) ||
+        !copy_conditions(kept, object, &ours))
         return false;
-    for (int pass = 0; pass < 2; pass++) {
-        const cJSON *it;
-        cJSON_ArrayForEach(it, ke_json_path(pass == 0 ? old : object, "status.conditions")) {
-            bool is_of_types = false;
-            for (size_t i = 0; i < n; i++)
-                is_of_types = is_of_types || ke_str_eq_c(ke_json_str(it, "type"), types[i]);
-            if (is_of_types != (pass == 0))
-                continue;
-            cJSON *copy = cJSON_Duplicate(it, true);
-            if (copy == NULL || !cJSON_AddItemToArray(kept, copy)) {
-                cJSON_Delete(copy);
-                return false;
-            }
-        }
-    }
     if (kept->child == NULL) {
         ke_json_del(status, "conditions");
         return true;
@@ -221,10 +241,11 @@ static void check_certificate(struct operation *op, const cJSON *object)
     if (text.len == 0)
         return;
     if (ke_base64_decode(text, &pem, &err) != KE_OK ||
-        x509_read(ke_buf_str(&pem), &info, &err) != KE_OK)
+        x509_read(ke_buf_str(&pem), &info, &err) != KE_OK) {
         model_report_invalid_raw(&op->issues, model_path_child(&status, "certificate"),
                                  KE_STR("\"<certificate data>\""),
                                  "must contain at least one CERTIFICATE PEM block");
+    }
 }
 
 enum ke_code csr_admit_status(struct operation *op, cJSON *object, const cJSON *old)

@@ -210,12 +210,13 @@ static enum ke_code check_volumes(struct operation *op, const cJSON *spec, const
     const cJSON *it;
     cJSON_ArrayForEach(it, ke_json_get(spec, "volumes")) {
         struct ke_str name = ke_json_path_str(it, "secret.secretName");
-        if (ke_json_get(it, "secret") != NULL && !names(ke_json_get(account, "secrets"), name))
+        if (ke_json_get(it, "secret") != NULL && !names(ke_json_get(account, "secrets"), name)) {
             return operation_fail_forbidden(
                 op, op->request.name,
                 "volume with secret.secretName=\"%.*s\" is not allowed because service account "
                 "%.*s does not reference that secret",
                 KE_STR_ARG(name), KE_STR_ARG(account_name));
+        }
     }
     return KE_OK;
 }
@@ -227,13 +228,14 @@ static enum ke_code check_env(struct operation *op, const cJSON *container, cons
     cJSON_ArrayForEach(it, ke_json_get(container, "env")) {
         const cJSON *ref = ke_json_path(it, "valueFrom.secretKeyRef");
         struct ke_str name = ke_json_str(ref, "name");
-        if (ref != NULL && !names(ke_json_get(account, "secrets"), name))
+        if (ref != NULL && !names(ke_json_get(account, "secrets"), name)) {
             return operation_fail_forbidden(
                 op, op->request.name,
                 "%s %.*s with envVar %.*s referencing secret.secretName=\"%.*s\" is not allowed "
                 "because service account %.*s does not reference that secret",
                 what, KE_STR_ARG(ke_json_str(container, "name")),
                 KE_STR_ARG(ke_json_str(it, "name")), KE_STR_ARG(name), KE_STR_ARG(account_name));
+        }
     }
     return KE_OK;
 }
@@ -245,12 +247,13 @@ static enum ke_code check_pull_secrets(struct operation *op, const cJSON *spec,
     size_t i = 0;
     cJSON_ArrayForEach(it, ke_json_get(spec, "imagePullSecrets")) {
         struct ke_str name = ke_json_str(it, "name");
-        if (!names(ke_json_get(account, "imagePullSecrets"), name))
+        if (!names(ke_json_get(account, "imagePullSecrets"), name)) {
             return operation_fail_forbidden(
                 op, op->request.name,
                 "imagePullSecrets[%zu].name=\"%.*s\" is not allowed because service account %.*s "
                 "does not reference that imagePullSecret",
                 i, KE_STR_ARG(name), KE_STR_ARG(account_name));
+        }
         i++;
     }
     return KE_OK;
