@@ -57,7 +57,8 @@ controller_new_fn account_token_controller_new; /* Secrets with tokens of servic
 controller_new_fn bootstrap_controller_new;     /* bootstrap tokens that are over */
 controller_new_fn definition_controller_new;
 controller_new_fn quota_controller_new;
-controller_new_fn volume_controller_new; /* finalizers of claims and volumes */
+controller_new_fn disruption_controller_new; /* status of disruption budgets */
+controller_new_fn volume_controller_new;     /* finalizers of claims and volumes */
 controller_new_fn apiservice_controller_new;
 controller_new_fn event_controller_new; /* and the status of Ingresses */
 

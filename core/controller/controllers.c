@@ -18,7 +18,8 @@ static controller_new_fn *const makers[] = {
     cluster_controller_new,       node_controller_new,      garbage_controller_new,
     event_controller_new,         rbac_controller_new,      csr_controller_new,
     account_token_controller_new, bootstrap_controller_new, definition_controller_new,
-    quota_controller_new,         volume_controller_new,    apiservice_controller_new,
+    disruption_controller_new,    quota_controller_new,     volume_controller_new,
+    apiservice_controller_new,
 };
 
 struct controllers {
