@@ -150,6 +150,24 @@ X
     [ -z "$(k get cert -o name)" ]
 }
 
+@test "server-side apply merges by the schema, and refuses what others own" {
+    local conf="$BATS_TEST_TMPDIR/conf"
+    object pki.example.com/v1 Certificate ssa '{"secretName":"a","issuerRef":{"name":"ca"},"dnsNames":["one"],
+        "additionalOutputs":[{"type":"DER","path":"p"}]}' >"$conf"
+    k apply --server-side -f "$conf"
+    object pki.example.com/v1 Certificate ssa '{"secretName":"a","issuerRef":{"name":"ca"},"dnsNames":["two"],
+        "additionalOutputs":[{"type":"CombinedPEM"}]}' >"$conf"
+    k apply --server-side --field-manager=other -f "$conf"
+    k get cert ssa -o json | jq -e '.spec.dnsNames == ["one", "two"] and ([.spec.additionalOutputs[].type] | sort) == ["CombinedPEM", "DER"]'
+    sed -i s/\"secretName\":\"a\"/\"secretName\":\"b\"/ "$conf"
+    run k apply --server-side --field-manager=other -f "$conf"
+    [ "$status" -ne 0 ]
+    [[ $output == *'.spec.secretName'* && $output == *conflict* ]]
+    k apply --server-side --field-manager=other --force-conflicts -f "$conf"
+    [ "$(k get cert ssa -o jsonpath='{.spec.secretName}')" = b ]
+    k delete cert ssa
+}
+
 @test "scale goes through the paths of the definition" {
     define scale.example.com workers Worker '{"type":"object","properties":{"size":{"type":"integer","minimum":0,"maximum":5}}}' \
         Namespaced '"subresources":{"status":{},"scale":{"specReplicasPath":".spec.size","statusReplicasPath":".status.size",
