@@ -3,6 +3,7 @@
 #include "core/api/verify.h"
 
 #include "core/api/server_impl.h"
+#include "core/api/stream/stream.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
@@ -113,7 +114,9 @@ void api_verify(struct api_request *request, api_request_fn *next)
         .credentials = {
             .identity = request->conn->identity,
             .authorization = api_request_header(request, MHD_HTTP_HEADER_AUTHORIZATION),
-            .protocols = api_request_header(request, "Sec-WebSocket-Protocol"),
+            .protocols = api_is_websocket(request)
+                             ? api_request_header(request, "Sec-WebSocket-Protocol")
+                             : (struct ke_str){ NULL, 0 },
             .bearer = request->server->options.bearer,
             .is_quick = true,
         },

@@ -135,6 +135,34 @@ whoami() { # TOKEN
     [[ "$(jq -r .status.error <<<"$refused")" == *'token audiences ["vault" "other"] is invalid for the target audiences'* ]]
 }
 
+@test "an account may what its roles say, and nothing else" {
+    local token
+    k create role reader --verb=get,list --resource=configmaps
+    k create rolebinding reader --role=reader --serviceaccount="$NS:default"
+    token=$(k create token default)
+    kt "$token" -n "$NS" get configmaps kube-root-ca.crt
+    assert_equal "$(kt "$token" -n "$NS" auth can-i list configmaps)" yes
+    run kt "$token" -n "$NS" auth can-i delete configmaps
+    assert_equal "$output" no
+    run kt "$token" -n default get configmaps
+    [ "$status" -ne 0 ]
+    [[ "$output" == *"configmaps is forbidden: User \"system:serviceaccount:$NS:default\" cannot list resource"* ]]
+    assert_equal "$(kt "$token" auth whoami -o jsonpath='{.status.userInfo.username}')" "system:serviceaccount:$NS:default"
+}
+
+@test "a WebSocket client shows its token among the protocols" {
+    local token
+    token=$(k create token default)
+    upgrade() { # PROTOCOLS
+        status_of '' "/api/v1/namespaces/$NS/pods/none/log" -H 'Authorization:' -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
+            -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' -H "Sec-WebSocket-Protocol: $1"
+    }
+    # Known, and without the permission.
+    assert_equal "$(upgrade "base64url.bearer.authorization.k8s.io.$(printf %s "$token" | encode), binary.k8s.io")" 403
+    assert_equal "$(upgrade "base64url.bearer.authorization.k8s.io.$(printf %s "${token%??}" | encode), binary.k8s.io")" 401
+    assert_equal "$(upgrade "base64url.bearer.authorization.k8s.io.$(printf %s "$token" | encode)")" 401
+}
+
 @test "forged, cut and expired tokens are refused" {
     local token key
     token=$(k create token default)
