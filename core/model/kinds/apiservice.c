@@ -52,14 +52,16 @@ static void check_priority(const cJSON *spec, const struct model_path *path, con
 static void check_local(const cJSON *spec, const struct model_path *path,
                         struct model_issues *issues)
 {
-    if (!model_is_unset(spec, "caBundle"))
+    if (!model_is_unset(spec, "caBundle")) {
         model_report_invalid(issues, model_path_child(path, "caBundle"),
                              ke_json_str(spec, "caBundle"),
                              "local APIServices may not have a caBundle");
-    if (ke_json_bool(spec, "insecureSkipTLSVerify", false))
+    }
+    if (ke_json_bool(spec, "insecureSkipTLSVerify", false)) {
         model_report_invalid_raw(issues, model_path_child(path, "insecureSkipTLSVerify"),
                                  KE_STR("true"),
                                  "local APIServices may not have insecureSkipTLSVerify");
+    }
 }
 
 static void check_remote(const cJSON *spec, const cJSON *service, const struct model_path *path,

@@ -132,10 +132,11 @@ static void check_request(const cJSON *request, const struct model_path *path,
     if (exactly == NULL && !has_first)
         model_report_required(issues, *path,
                               "exactly one of `exactly` or `firstAvailable` is required");
-    if (exactly != NULL && has_first)
+    if (exactly != NULL && has_first) {
         model_report_invalid_raw(issues, *path, KE_STR("null"),
                                  "exactly one of `exactly` or `firstAvailable` is required, but "
                                  "multiple fields are set");
+    }
 }
 
 /* "request" or "request/subrequest". */
@@ -175,10 +176,11 @@ static void check_references(const cJSON *names, const cJSON *requests,
             earlier = earlier->next;
         if (earlier != item)
             model_report_duplicate(issues, at, name);
-        if (!is_known_request(requests, name))
+        if (!is_known_request(requests, name)) {
             model_report_invalid(issues, at, name,
                                  "must be the name of a request in the claim or the name of a "
                                  "request and a subrequest separated by '/'");
+        }
     }
 }
 

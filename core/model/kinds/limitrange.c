@@ -137,11 +137,12 @@ static void check_ratio(const struct entry *entry, const struct model_path *path
     if (!entry->has[BOUND_MIN] || !entry->has[BOUND_MAX] || model_quantity_is_zero(min))
         return;
     double limit = to_double(&entry->value[BOUND_MAX]) / to_double(min);
-    if (to_double(ratio) > limit)
+    if (to_double(ratio) > limit) {
         report(entry, BOUND_RATIO, BOUND_RATIO, path,
                ke_arena_fmt(issues->arena, "ratio %.*s is greater than max/min = %f",
                             KE_STR_ARG(text), limit),
                issues);
+    }
 }
 
 static void check_entry(const struct entry *entry, const struct model_path *path,
@@ -161,13 +162,14 @@ static void check_entry(const struct entry *entry, const struct model_path *path
     check_ratio(entry, path, issues);
     bool is_shared = quota_is_overcommitable(entry->name);
     if (!is_shared && entry->has[BOUND_DEFAULT] && entry->has[BOUND_REQUEST] &&
-        model_quantity_cmp(&entry->value[BOUND_DEFAULT], &entry->value[BOUND_REQUEST]) != 0)
+        model_quantity_cmp(&entry->value[BOUND_DEFAULT], &entry->value[BOUND_REQUEST]) != 0) {
         report(entry, BOUND_REQUEST, BOUND_REQUEST, path,
                ke_arena_fmt(issues->arena,
                             "default value %.*s must equal to defaultRequest value %.*s in %.*s",
                             KE_STR_ARG(entry->text[BOUND_DEFAULT]),
                             KE_STR_ARG(entry->text[BOUND_REQUEST]), KE_STR_ARG(entry->name)),
                issues);
+    }
 }
 
 /* Is the resource in an earlier map too, and so looked at already? */
@@ -234,10 +236,11 @@ static void check_limit(const cJSON *limit, const struct model_path *path,
     }
     if (ke_str_eq_c(type, "PersistentVolumeClaim") &&
         ke_json_get(ke_json_get(limit, "min"), "storage") == NULL &&
-        ke_json_get(ke_json_get(limit, "max"), "storage") == NULL)
+        ke_json_get(ke_json_get(limit, "max"), "storage") == NULL) {
         model_report_required(issues, model_path_child(path, "limits"),
                               "either minimum or maximum storage value is required, but neither "
                               "was provided");
+    }
     check_names(limit, BOUND_RATIO, path, issues);
     check_entries(limit, path, issues);
 }

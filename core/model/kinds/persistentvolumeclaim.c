@@ -75,10 +75,11 @@ static void check_source(const cJSON *source, const struct model_path *path,
     (void)model_check_required(issues, path, source, "name");
     (void)model_check_required(issues, path, source, "kind");
     if (model_is_unset(source, "apiGroup") &&
-        !ke_str_eq_c(ke_json_str(source, "kind"), "PersistentVolumeClaim"))
+        !ke_str_eq_c(ke_json_str(source, "kind"), "PersistentVolumeClaim")) {
         model_report_invalid(issues, *path, ke_json_str(source, "kind"),
                              "must be 'PersistentVolumeClaim' when referencing the default "
                              "apiGroup");
+    }
     if (!model_is_unset(source, "apiGroup"))
         (void)model_check_name(issues, model_path_child(path, "apiGroup"),
                                ke_json_str(source, "apiGroup"), model_name_subdomain);

@@ -233,22 +233,25 @@ static void check_operator(const cJSON *requirement, const struct model_path *pa
     struct model_path values_at = model_path_child(path, "values");
     int n = cJSON_GetArraySize(values);
     if (is_scope(scope) && !ke_str_eq_c(scope, "PriorityClass") &&
-        !ke_str_eq_c(scope, "VolumeAttributesClass") && !ke_str_eq_c(operator, "Exists"))
+        !ke_str_eq_c(scope, "VolumeAttributesClass") && !ke_str_eq_c(operator, "Exists")) {
         model_report_invalid(issues, operator_at, operator,
                              "must be 'Exist' only operator when scope is any of "
                              "ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
                              "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or "
                              "ResourceQuotaScopeCrossNamespacePodAffinity");
+    }
     if (ke_str_eq_c(operator, "In") || ke_str_eq_c(operator, "NotIn")) {
-        if (n == 0)
+        if (n == 0) {
             model_report_required(issues, values_at,
                                   "must be at least one value when `operator` is 'In' or 'NotIn' "
                                   "for scope selector");
+        }
     } else if (ke_str_eq_c(operator, "Exists") || ke_str_eq_c(operator, "DoesNotExist")) {
-        if (n > 0)
+        if (n > 0) {
             report_json(issues, values_at, values,
                         "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope "
                         "selector");
+        }
     } else {
         model_report_invalid(issues, operator_at, operator, "not a valid selector operator");
     }

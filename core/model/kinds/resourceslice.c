@@ -107,15 +107,16 @@ static void check_nodes(const cJSON *spec, const struct model_path *path,
     if (!model_is_unset(spec, "nodeName"))
         (void)model_check_name(issues, model_path_child(path, "nodeName"),
                                ke_json_str(spec, "nodeName"), model_name_subdomain);
-    if (n == 0)
+    if (n == 0) {
         model_report_required(issues, *path,
                               "exactly one of `nodeName`, `nodeSelector`, `allNodes`, "
                               "`perDeviceNodeSelection` is required");
-    else if (n > 1)
+    } else if (n > 1) {
         model_report_invalid_raw(issues, *path, KE_STR("{nodeName, nodeSelector, allNodes}"),
                                  "exactly one of `nodeName`, `nodeSelector`, `allNodes`, "
                                  "`perDeviceNodeSelection` is required, but multiple fields are "
                                  "set");
+    }
 }
 
 static void slice_validate(const cJSON *object, const cJSON *old, struct model_issues *issues)

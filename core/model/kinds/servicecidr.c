@@ -125,11 +125,12 @@ static void check_address_name(const cJSON *object, struct model_issues *issues)
     struct ke_str name = ke_json_path_str(object, "metadata.name");
     if (ke_str_is_empty(name))
         return;
-    if (ke_ip_parse(name, &ip, &err) != KE_OK)
+    if (ke_ip_parse(name, &ip, &err) != KE_OK) {
         model_report_invalid(issues, at, name,
                              "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-    else if (!ke_str_eq_c(name, ke_ip_text(&ip, text)))
+    } else if (!ke_str_eq_c(name, ke_ip_text(&ip, text))) {
         model_report_invalid(issues, at, name, "must be a canonical format IP address");
+    }
 }
 
 static void check_reference(const cJSON *ref, struct model_issues *issues)
