@@ -65,6 +65,7 @@ struct session {
     struct ke_buf early;    /* of stdin, before there is a process */
     char size[LIMIT_STREAM_RESIZE];
     size_t size_len;
+    uint16_t width, height; /* of the terminal; 0: not told */
 };
 
 /* ---- end ---------------------------------------------------------------------------------------
@@ -173,6 +174,14 @@ static bool open_taps(struct session *s, const struct runtime_streams *streams)
            api_tap_write(&s->taps[STDIN], s->early.ptr, s->early.len);
 }
 
+/* Clients say it at once, before there is a terminal: then it is told when there is. */
+static void tell_size(struct session *s)
+{
+    if (s->is_opened && s->width > 0) {
+        api_call_resize(s->call, s->width, s->height);
+    }
+}
+
 /* False: the session is over. */
 static bool opened(struct session *s, const struct runtime_streams *streams)
 {
@@ -186,6 +195,7 @@ static bool opened(struct session *s, const struct runtime_streams *streams)
     if (s->is_stdin_ended) {
         api_tap_end(&s->taps[STDIN]);
     }
+    tell_size(s);
     api_link_resume(s->link);
     return true;
 }
@@ -262,8 +272,10 @@ static void take_size(struct session *s, const char *ptr, size_t len)
         s->size_len = 0;
         uint16_t width = rc == KE_OK ? side(size, "Width") : 0;
         uint16_t height = rc == KE_OK ? side(size, "Height") : 0;
-        if (width > 0 && height > 0 && s->is_begun && s->is_tty) {
-            api_call_resize(s->call, width, height);
+        if (width > 0 && height > 0 && s->is_tty) {
+            s->width = width;
+            s->height = height;
+            tell_size(s);
         }
     }
 }
