@@ -5,6 +5,7 @@
  */
 #include "core/api/docs.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #define ZLIB_CONST
@@ -19,6 +20,7 @@
 #define GZIP_LEVEL  4
 #define GZIP_WINDOW (15 + 16) /* gzip framing */
 #define GZIP_BYTES  (32U << 10)
+#define TEXT_BYTES  1024
 #define PIECE_BYTES (16U << 10)
 
 /* ---- gzipped documents -------------------------------------------------------------------------
@@ -89,10 +91,11 @@ void api_sink_flush(struct api_sink *sink, size_t more_than)
     ke_buf_clear(&sink->piece);
 }
 
+/* gv NULL: v2. */
 static enum ke_code make_openapi(const struct api_docs *docs, const struct api_gv_docs *gv,
-                                 struct ke_err *err)
+                                 struct api_gzip *gzip, struct ke_err *err)
 {
-    struct gzip_writer writer = { .out = &gv->openapi->body };
+    struct gzip_writer writer = { .out = &gzip->body };
     struct api_sink sink = {
         .ctx = &writer, .write = gzip_write, .piece = KE_BUF_INIT(LIMIT_FILE_BYTES), .err = err
     };
@@ -100,27 +103,30 @@ static enum ke_code make_openapi(const struct api_docs *docs, const struct api_g
         Z_OK) {
         return ke_fail(err, KE_NOMEM, "gzip a document");
     }
-    api_openapi_v3_print(docs, gv, &sink);
+    if (gv != NULL) {
+        api_openapi_v3_print(docs, gv, &sink);
+    } else {
+        api_openapi_v2_print(docs, &sink);
+    }
     api_sink_flush(&sink, 1);
     api_sink_flush(&sink, 0); /* nothing: the end */
     (void)deflateEnd(&writer.z);
     ke_buf_free(&sink.piece);
     if (sink.failed != KE_OK) {
-        ke_buf_free(&gv->openapi->body);
-        gv->openapi->body.max = LIMIT_FILE_BYTES;
+        ke_buf_free(&gzip->body);
+        gzip->body.max = LIMIT_FILE_BYTES;
     }
     return sink.failed;
 }
 
-enum ke_code api_docs_openapi(const struct api_docs *docs, const struct api_gv_docs *gv,
-                              struct ke_str *out, struct ke_err *err)
+static enum ke_code need_openapi(const struct api_docs *docs, const struct api_gv_docs *gv,
+                                 struct api_gzip *gzip, struct ke_str *out, struct ke_err *err)
 {
-    struct api_gzip *gzip = gv->openapi;
     enum ke_code rc = KE_OK;
     if (!atomic_load(&gzip->is_made)) {
         (void)pthread_mutex_lock(&gzip->lock);
         if (!atomic_load(&gzip->is_made)) {
-            rc = make_openapi(docs, gv, err);
+            rc = make_openapi(docs, gv, gzip, err);
             atomic_store(&gzip->is_made, rc == KE_OK);
         }
         (void)pthread_mutex_unlock(&gzip->lock);
@@ -129,6 +135,18 @@ enum ke_code api_docs_openapi(const struct api_docs *docs, const struct api_gv_d
         *out = ke_buf_str(&gzip->body);
     }
     return rc;
+}
+
+enum ke_code api_docs_openapi(const struct api_docs *docs, const struct api_gv_docs *gv,
+                              struct ke_str *out, struct ke_err *err)
+{
+    return need_openapi(docs, gv, gv->openapi, out, err);
+}
+
+enum ke_code api_docs_openapi_v2(const struct api_docs *docs, struct ke_str *out,
+                                 struct ke_err *err)
+{
+    return need_openapi(docs, NULL, docs->openapi_v2, out, err);
 }
 
 /* ---- snapshots ---------------------------------------------------------------------------------
@@ -249,9 +267,26 @@ static enum ke_code make_per_group(struct api_docs *docs, const struct api_docs 
 #define ALL_DOCS(docs)                                                                             \
     {                                                                                              \
         &(docs)->core_versions, &(docs)->group_list, &(docs)->core_v2, &(docs)->core_v2beta1,      \
-            &(docs)->groups_v2, &(docs)->groups_v2beta1, &(docs)->openapi_v2_pb,                   \
-            &(docs)->openapi_v2_json, &(docs)->openapi_v3_index, &(docs)->version                  \
+            &(docs)->groups_v2, &(docs)->groups_v2beta1, &(docs)->openapi_v2_json,                 \
+            &(docs)->openapi_v3_index, &(docs)->version                                            \
     }
+
+/* What is served built in does not change: nor does the document that has only that. */
+static enum ke_code make_v2(struct api_docs *docs, const struct api_docs *previous,
+                            struct ke_err *err)
+{
+    struct api_doc of = { .body = KE_BUF_INIT(TEXT_BYTES) };
+    ke_buf_addf(&of.body, "%.*s %016" PRIx64, KE_STR_ARG(docs->git_version),
+                model_schema_fingerprint());
+    enum ke_code rc = doc_seal(&of, err);
+    ke_buf_free(&of.body);
+    memcpy(docs->openapi_v2_hash, of.hash, sizeof(of.hash));
+    docs->openapi_v2 = previous != NULL ? gzip_ref(previous->openapi_v2) : gzip_new();
+    if (rc == KE_OK && docs->openapi_v2 == NULL) {
+        rc = ke_fail(err, KE_NOMEM, "documents");
+    }
+    return rc;
+}
 
 static enum ke_code make_all(struct api_docs *docs, const struct api_docs_options *options,
                              const struct api_docs *previous, struct ke_err *err)
@@ -269,7 +304,6 @@ static enum ke_code make_all(struct api_docs *docs, const struct api_docs_option
     api_discovery_print_found(docs, true, "v2beta1", begin(&docs->core_v2beta1));
     api_discovery_print_found(docs, false, "v2", begin(&docs->groups_v2));
     api_discovery_print_found(docs, false, "v2beta1", begin(&docs->groups_v2beta1));
-    api_openapi_v2_pb(options->git_version, begin(&docs->openapi_v2_pb));
     api_openapi_v2_json(options->git_version, begin(&docs->openapi_v2_json));
     api_openapi_index_print(docs, begin(&docs->openapi_v3_index));
     api_discovery_print_version(options, begin(&docs->version));
@@ -277,7 +311,7 @@ static enum ke_code make_all(struct api_docs *docs, const struct api_docs_option
     for (size_t i = 0; i < KE_ARRAY_LEN(all) && rc == KE_OK; i++) {
         rc = doc_seal(all[i], err);
     }
-    return rc;
+    return rc == KE_OK ? make_v2(docs, previous, err) : rc;
 }
 
 enum ke_code api_docs_new(const struct api_docs_options *options, const struct api_docs *previous,
@@ -323,6 +357,7 @@ void api_docs_unref(struct api_docs *docs)
     for (size_t i = 0; i < docs->n_groups; i++) {
         ke_buf_free(&docs->groups[i].group_doc.body);
     }
+    gzip_unref(docs->openapi_v2);
     free(docs->gvs);
     free(docs->groups);
     free(docs);

@@ -60,7 +60,8 @@ struct api_docs {
     struct api_doc core_v2, core_v2beta1;     /* /api, aggregated */
     struct api_doc groups_v2, groups_v2beta1; /* /apis, aggregated */
     struct api_doc openapi_v2_json;           /* constant but for the version */
-    struct api_doc openapi_v2_pb;
+    char openapi_v2_hash[API_HASH_TEXT];
+    struct api_gzip *openapi_v2; /* in protobuf */
     struct api_doc openapi_v3_index;
     struct api_doc version;
 };
@@ -86,5 +87,8 @@ const struct api_group_docs *api_docs_find_group(const struct api_docs *docs, st
  * KE_NOMEM. */
 enum ke_code api_docs_openapi(const struct api_docs *docs, const struct api_gv_docs *gv,
                               struct ke_str *out, struct ke_err *err) KE_MUST_CHECK;
+/* The same of OpenAPI v2 in protobuf. */
+enum ke_code api_docs_openapi_v2(const struct api_docs *docs, struct ke_str *out,
+                                 struct ke_err *err) KE_MUST_CHECK;
 
 #endif

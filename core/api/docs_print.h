@@ -4,6 +4,7 @@
 /* Inside of docs.c: what prints each document. Pure but for reading the catalog; any thread. */
 #include "core/api/docs.h"
 #include "core/model/kind.h"
+#include "core/model/schema.h"
 
 /* ---- discovery.c ---- */
 
@@ -62,7 +63,15 @@ void api_openapi_print_kind_name(const struct api_kind *kind, const char *suffix
 /* All that the document is made of, as a hash. */
 void api_openapi_hash(const struct api_docs *docs, struct api_gv_docs *gv);
 void api_openapi_index_print(const struct api_docs *docs, struct ke_buf *out);
-void api_openapi_v2_pb(struct ke_str git_version, struct ke_buf *out);
+/* The x-kubernetes-group-version-kind of an object, a JSON list; nothing for what is none. */
+void api_openapi_print_gvks(const struct api_docs *docs, const struct model_message *message,
+                            struct ke_buf *out);
+/* The kinds of fields that are schemas of their own, by number; -1: this is none. */
+#define API_OPENAPI_SPECIALS 11
+int api_openapi_special(const struct model_field *field);
+const char *api_openapi_special_name(int special);
+/* The whole v2 document in protobuf. Errors: sink->failed. */
+void api_openapi_v2_print(const struct api_docs *docs, struct api_sink *sink);
 void api_openapi_v2_json(struct ke_str git_version, struct ke_buf *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * OpenAPI: the v3 document of a group version around its paths and schemas, the index of them, and
- * v2 with no path at all (kubectl before 1.29 wants it to exist). Pure; any thread.
+ * v2 as JSON, which nobody but people asks for and which is empty. Pure; any thread.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -77,26 +77,6 @@ void api_openapi_index_print(const struct api_docs *docs, struct ke_buf *out)
                     gv->version, gv->openapi_hash);
     }
     ke_buf_add_c(out, "}}\n");
-}
-
-static void add_field(struct ke_buf *out, uint8_t tag, struct ke_str value)
-{
-    ke_buf_add_u8(out, tag);
-    ke_buf_add_u8(out, (uint8_t)value.len);
-    ke_buf_add_str(out, value);
-}
-
-/* openapi.v2.Document: 1 swagger, 2 info {1 title, 2 version}, 8 paths; all lengths below 128. */
-void api_openapi_v2_pb(struct ke_str git_version, struct ke_buf *out)
-{
-    static const struct ke_str title = { "Kubernetes", 10 };
-    struct ke_str version = ke_str_sub(git_version, 0, git_version.len < 64 ? git_version.len : 64);
-    add_field(out, 0x0a, KE_STR("2.0"));
-    ke_buf_add_u8(out, 0x12);
-    ke_buf_add_u8(out, (uint8_t)(4 + title.len + version.len));
-    add_field(out, 0x0a, title);
-    add_field(out, 0x12, version);
-    add_field(out, 0x42, KE_STR(""));
 }
 
 void api_openapi_v2_json(struct ke_str git_version, struct ke_buf *out)

@@ -4,6 +4,7 @@
  * version's kinds and all that they refer to. There are no descriptions: the tables have none.
  * Pure; any thread. Source: kube-openapi's schema generation; core/model/schema.h.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,29 @@ static const struct special {
       "{}" },
 };
 
+static const struct special *special_of(const struct model_field *field)
+{
+    for (size_t i = 0; i < KE_ARRAY_LEN(specials); i++) {
+        if ((unsigned)specials[i].kind == field->kind) {
+            return &specials[i];
+        }
+    }
+    return NULL;
+}
+
+static_assert(KE_ARRAY_LEN(specials) == API_OPENAPI_SPECIALS, "one row each");
+
+int api_openapi_special(const struct model_field *field)
+{
+    const struct special *special = special_of(field);
+    return special != NULL ? (int)(special - specials) : -1;
+}
+
+const char *api_openapi_special_name(int special)
+{
+    return specials[special].name;
+}
+
 /* Besides the kinds: spoken by every group version. */
 static const char *const common[] = {
     "meta.v1.DeleteOptions",
@@ -63,16 +87,6 @@ struct schemas {
     unsigned special_mask;
     bool has_any; /* a comma goes before the next */
 };
-
-static const struct special *special_of(const struct model_field *field)
-{
-    for (size_t i = 0; i < KE_ARRAY_LEN(specials); i++) {
-        if ((unsigned)specials[i].kind == field->kind) {
-            return &specials[i];
-        }
-    }
-    return NULL;
-}
 
 static void find_message(struct schemas *s, const struct model_message *message)
 {
@@ -354,8 +368,8 @@ static void print_gvk(const char *group, const char *version, struct ke_str kind
 
 /* The group versions in which a message is an object of its own. Options and events are so in all
  * built-in ones. */
-static void print_gvks(const struct schemas *s, const struct model_message *message,
-                       struct ke_buf *out)
+void api_openapi_print_gvks(const struct api_docs *docs, const struct model_message *message,
+                            struct ke_buf *out)
 {
     struct ke_str rest = ke_str_c(model_message_name(message));
     struct ke_str package = { NULL, 0 };
@@ -366,7 +380,7 @@ static void print_gvks(const struct schemas *s, const struct model_message *mess
     }
     bool is_everywhere = ke_str_eq_c(package, "meta") &&
                          (ke_str_eq_c(rest, "DeleteOptions") || ke_str_eq_c(rest, "WatchEvent"));
-    ke_buf_add_c(out, ",\"x-kubernetes-group-version-kind\":[");
+    ke_buf_add_char(out, '[');
     if (ke_str_eq_c(package, "meta") && !is_everywhere) {
         print_gvk("", "v1", rest, out);
     } else if (!is_everywhere) {
@@ -377,10 +391,10 @@ static void print_gvks(const struct schemas *s, const struct model_message *mess
         }
     }
     const char *comma = "";
-    for (size_t i = 0; is_everywhere && i < s->docs->n_gvs; i++) {
-        if (s->docs->gvs[i].is_built_in) {
+    for (size_t i = 0; is_everywhere && i < docs->n_gvs; i++) {
+        if (docs->gvs[i].is_built_in) {
             ke_buf_add_c(out, comma);
-            print_gvk(s->docs->gvs[i].group, s->docs->gvs[i].version, rest, out);
+            print_gvk(docs->gvs[i].group, docs->gvs[i].version, rest, out);
             comma = ",";
         }
     }
@@ -416,7 +430,10 @@ static void print_message(struct schemas *s, const struct model_message *message
     if (message->is_atomic) {
         ke_buf_add_c(out, ",\"x-kubernetes-map-type\":\"atomic\"");
     }
-    print_gvks(s, message, out);
+    if (message->has_type_meta) {
+        ke_buf_add_c(out, ",\"x-kubernetes-group-version-kind\":");
+        api_openapi_print_gvks(s->docs, message, out);
+    }
     ke_buf_add_char(out, '}');
     api_sink_flush(s->sink, SINK_BYTES);
 }

@@ -281,16 +281,31 @@ static void respond_openapi_v3(struct api_request *request, struct ke_str rest)
 /* The type that clients name in Accept has an @ that no MIME type may have: answered without it. */
 static void respond_openapi_v2(struct api_request *request)
 {
+    static const char type[] = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
     const struct api_docs *docs = api_request_docs(request);
     struct ke_str accept = api_request_header(request, MHD_HTTP_HEADER_ACCEPT);
     if (api_accepts(accept, JSON)) {
         respond_doc(request, &docs->openapi_v2_json, JSON);
-    } else if (api_accepts(accept, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")) {
-        respond_doc(request, &docs->openapi_v2_pb,
-                    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
-    } else {
-        api_respond_not_acceptable(request, API_NOT_JSON, JSON);
+        return;
     }
+    if (!api_accepts(accept, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")) {
+        api_respond_not_acceptable(request, API_NOT_JSON, JSON);
+        return;
+    }
+    struct ke_err err;
+    struct ke_str gzip = KE_STR("");
+    bool is_known = is_known_to_client(request, docs->openapi_v2_hash);
+    enum ke_code rc = is_known ? KE_OK : api_docs_openapi_v2(docs, &gzip, &err);
+    if (rc != KE_OK) {
+        api_respond_error(request, rc, &err);
+        return;
+    }
+    struct MHD_Response *response =
+        is_known ? docs_response(request, gzip) : gzip_response(request, gzip);
+    if (response != NULL) {
+        add_etag(response, docs->openapi_v2_hash);
+    }
+    api_respond_with(request, is_known ? 304 : 200, type, response);
 }
 
 static void respond_metrics(struct api_request *request)

@@ -240,8 +240,8 @@ void api_on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
     }
     api_conn_end_request(request->conn);
     if (atomic_load(&request->wait) == API_WAIT_DONE) {
-        /* libmicrohttpd saw the end of the client before it asked for the answer: whoever worked for
-         * it must still let go of what it made. */
+        /* libmicrohttpd saw the end of the client before it asked for the answer: whoever worked
+         * for it must still let go of what it made. */
         request->is_lost = true;
         end_wait(request);
     }

@@ -14,10 +14,10 @@
 #include "core/api/target.h"
 
 enum api_phase {
-    API_PHASE_HEAD, /* receiving the head */
-    API_PHASE_BODY, /* receiving the body */
+    API_PHASE_HEAD,   /* receiving the head */
+    API_PHASE_BODY,   /* receiving the body */
     API_PHASE_STREAM, /* dispatched; its body goes to `stream` as it comes */
-    API_PHASE_WORK, /* dispatched; answered, or waiting */
+    API_PHASE_WORK,   /* dispatched; answered, or waiting */
 };
 
 enum api_wait { API_WAIT_NONE, API_WAIT_SUSPENDED, API_WAIT_DONE };
@@ -76,7 +76,7 @@ struct api_request {
     api_request_fn *on_done;  /* on the loop, when the work is done */
     void *work;               /* of the handler that waits */
     const struct api_request_stream *stream; /* NULL: the body is collected first */
-    struct api_audit *audit;  /* owned; NULL: not audited */
+    struct api_audit *audit;                 /* owned; NULL: not audited */
 };
 
 /* Header of the request; empty when absent. */

@@ -47,8 +47,7 @@ void api_respond_with(struct api_request *request, unsigned http, const char *ty
     if (response == NULL) {
         return; /* nothing queued: the connection is closed */
     }
-    if (!request->is_lost &&
-        add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, ke_str_c(type)) &&
+    if (!request->is_lost && add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, ke_str_c(type)) &&
         (request->has_cache_control ||
          MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache, private"))) {
         for (size_t i = 0; i < request->n_warnings; i++) {

@@ -3,7 +3,6 @@
  * The API loop. libmicrohttpd runs in external mode inside our own loop: its internal epoll threads
  * stall when exactly 128 connections become ready at once.
  */
-#include "core/api/audit.h"
 #include "core/api/shard.h"
 
 #include <errno.h>
@@ -13,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/api/audit.h"
 #include "core/api/request.h"
 #include "core/api/server_impl.h"
 #include "core/api/stream/stream.h"

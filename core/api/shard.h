@@ -73,9 +73,9 @@ struct api_shard {
     unsigned n_strangers;
     struct ke_list bridges;
     struct ke_list watches;
-    struct ke_list wires; /* upgraded connections */
+    struct ke_list wires;   /* upgraded connections */
     struct ke_list ongoing; /* answers that go on */
-    struct ke_list waits; /* requests that wait for a runtime (core/api/stream) */
+    struct ke_list waits;   /* requests that wait for a runtime (core/api/stream) */
     struct ke_loop_timer *watch_timer;
     int64_t watch_next_ns; /* when watch_timer fires; INT64_MAX: not armed */
     atomic_bool is_stopping;

@@ -50,8 +50,8 @@ struct api_status api_status_from(enum ke_code code, const struct ke_err *err)
         .details = row->details,
         .message = ke_str_c(row->message != NULL ? row->message : err->msg),
     };
-    /* A full disk is for the user to mend, so it is the one I/O error told outside; and why a verb is
-     * not served just now is told, when it is known. */
+    /* A full disk is for the user to mend, so it is the one I/O error told outside; and why a verb
+     * is not served just now is told, when it is known. */
     if ((code == KE_IO && err->sys == ENOSPC) || (code == KE_METHOD && err->msg[0] != '\0')) {
         status.message = ke_str_c(err->msg);
     }

@@ -363,8 +363,8 @@ void api_handle_write(struct api_request *request)
     }
     enum ke_code rc = decoded == API_BODY_BAD ? err.code : KE_OK;
     if (decoded == API_BODY_OK) {
-        api_audit_object(request, work->request.body != NULL ? work->request.body
-                                                             : work->delete_body);
+        api_audit_object(request,
+                         work->request.body != NULL ? work->request.body : work->delete_body);
     }
     if (rc == KE_OK) {
         rc = take_options(request, work, &issues, &err);
