@@ -28,6 +28,13 @@ static enum ke_code read_class(struct operation *op, enum model_kind_id kind, st
     return *out != NULL ? KE_OK : operation_fail_nomem(op);
 }
 
+/* Each new pod asks this of every class: most are not worth parsing. */
+static bool may_be_default(const struct registry_object *class)
+{
+    static const char text[] = "\"globalDefault\":true";
+    return memmem(class->json.ptr, class->json.len, text, sizeof(text) - 1) != NULL;
+}
+
 /* The class that pods without one are of: with the lowest value where there are several. NULL:
  * none. */
 static enum ke_code find_default(struct operation *op, cJSON **out)
@@ -44,6 +51,8 @@ static enum ke_code find_default(struct operation *op, cJSON **out)
         return operation_fail_err(op, &err);
     ke_auto_json *best = NULL;
     for (size_t i = 0; i < list.n_objects && rc == KE_OK; i++) {
+        if (!may_be_default(list.objects[i]))
+            continue;
         cJSON *class = registry_object_parse(list.objects[i]);
         bool is_better =
             ke_json_bool(class, "globalDefault", false) &&
