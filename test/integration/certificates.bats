@@ -118,6 +118,29 @@ is_condition() { [ "$(condition_of "$1")" = "$2" ]; }
         'DNS subjectAltNames are not allowed'
 }
 
+@test "another signer's request is left to it, which answers through the subresources" {
+    request_new other /CN=other
+    csr_object other x 'digital signature, key encipherment, server auth' 86400 |
+        sed 's|kubernetes.io/x|example.com/theirs|' | k create -f -
+    assert_equal "$(k get csr --field-selector spec.signerName=example.com/theirs -o name)" \
+        certificatesigningrequest.certificates.k8s.io/other
+    k patch csr other --subresource approval --type merge -p \
+        '{"metadata":{"annotations":{"a":"b"}},"status":{"conditions":[{"type":"Approved","status":"True"},{"type":"Theirs","status":"True"}]}}'
+    assert_equal "$(k get csr other -o jsonpath='{.metadata.annotations.a} {.status.conditions[*].type}')" 'b Approved Theirs'
+    run k patch csr other --subresource status --type merge -p '{"status":{"certificate":"bm9uZQ=="}}'
+    [ "$status" -ne 0 ]
+    assert_has "$output" 'must contain at least one CERTIFICATE PEM block'
+    # Text around the certificates is theirs.
+    local pem
+    pem=$({ echo before && cat "$CA" && echo between && cat "$CA" && echo behind; } | base64 -w0)
+    k patch csr other --subresource status --type merge -p "{\"status\":{\"certificate\":\"$pem\"}}"
+    assert_equal "$(k get csr other -o jsonpath='{.status.certificate}')" "$pem"
+    run k patch csr other --subresource status --type merge -p "{\"status\":{\"certificate\":\"$(base64 -w0 "$CA")\"}}"
+    [ "$status" -ne 0 ]
+    assert_has "$(k get csr other --no-headers)" 'example.com/theirs   kedge-admin   24h'
+    assert_equal "$(condition_of other)" Approved,Issued
+}
+
 @test "requests that cannot be are refused in upstream's words" {
     request_new boss /O=system:masters/CN=boss
     run k create -f - <<<"$(csr_object boss kube-apiserver-client 'client auth')"

@@ -67,7 +67,7 @@ struct x509_csr {
     struct ke_buf public_key_pem;
     struct ke_buf subject_der; /* a Name */
     struct ke_buf names_der;   /* GeneralNames; empty: none */
-    char common_name[256];     /* the last; terminated */
+    char common_name[256];     /* the only one; terminated */
     char organizations[16][256];
     size_t n_organizations;
     size_t n_dns_names, n_ips, n_emails, n_uris; /* in names_der, which has no others */

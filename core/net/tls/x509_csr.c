@@ -184,7 +184,7 @@ static enum ke_code read_subject(const mbedtls_x509_csr *csr, struct x509_csr *o
         /* A name that is read one way here and another way by who trusts it is refused. */
         bool is_ok = mbed_attribute(name, is_cn ? MBED_OID_CN : MBED_OID_O, &text);
         if (is_ok && is_cn)
-            is_ok = copy_text(text, out->common_name);
+            is_ok = out->common_name[0] == '\0' && copy_text(text, out->common_name);
         if (is_ok && is_o)
             is_ok = out->n_organizations < KE_ARRAY_LEN(out->organizations) &&
                     copy_text(text, out->organizations[out->n_organizations++]);

@@ -62,6 +62,16 @@ static const char sha1_csr[] = "-----BEGIN CERTIFICATE REQUEST-----\n"
                                "usIHOHcMIBoDbSlit1dY4TJY937D\n"
                                "-----END CERTIFICATE REQUEST-----\n";
 
+static const char two_names_csr[] =
+    "-----BEGIN CERTIFICATE REQUEST-----\n"
+    "MIIBAjCBqQIBADBHMRUwEwYDVQQKDAxzeXN0ZW06bm9kZXMxFjAUBgNVBAMMDXN5\n"
+    "c3RlbTpub2RlOmExFjAUBgNVBAMMDXN5c3RlbTpub2RlOmIwWTATBgcqhkjOPQIB\n"
+    "BggqhkjOPQMBBwNCAATFn45gX4eRAdJAjvhFZgiQxLRvR2+JB7ZaZhBrZsVeZ31f\n"
+    "pNYA9XKaOsiteDQbGbZC63JB1Y3miRUBtAttUXZZoAAwCgYIKoZIzj0EAwIDSAAw\n"
+    "RQIgRxKVXgwhxfzu1akv4PMZFV7yZQbDOswFVuobaTBNjzoCIQDLYYVAtFjbvQLL\n"
+    "HZNmEnQfWrTUkPOVUY+Z2Nxfz0BM3g==\n"
+    "-----END CERTIFICATE REQUEST-----\n";
+
 enum { DAY_S = 24 * 60 * 60 };
 
 static void read_csr(const char *pem, struct x509_csr *out)
@@ -157,6 +167,8 @@ static void what_is_no_good_request_is_refused(void **state)
         "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n");
     assert_refused(other_csr); /* a kind of name that nobody here understands */
     assert_refused(sha1_csr);
+    /* Who would it be? Readers differ. */
+    assert_refused(two_names_csr);
 }
 
 /* Each byte of the DER changed, one at a time: the signature covers what the form does not. */
