@@ -28,7 +28,7 @@ static bool set_defaults(cJSON *object)
 
 static bool prepare_create(cJSON *object)
 {
-    return workload_reset_status(object, false);
+    return model_set_empty(object, "status");
 }
 
 static void check_rolling(const cJSON *rolling, const struct model_path *path,

@@ -10,11 +10,6 @@ static bool set_defaults(cJSON *object)
     return workload_set_defaults(object) != NULL;
 }
 
-static bool prepare_create(cJSON *object)
-{
-    return workload_reset_status(object, true);
-}
-
 static void validate(const cJSON *object, const cJSON *old, struct model_issues *issues)
 {
     const cJSON *spec = ke_json_get(object, "spec");
@@ -25,19 +20,6 @@ static void validate(const cJSON *object, const cJSON *old, struct model_issues 
     if (old != NULL)
         workload_check_selector_update(spec, ke_json_get(old, "spec"), issues);
 }
-
-static void validate_status(const cJSON *object, const cJSON *old, struct model_issues *issues)
-{
-    static const char *const counts[] = { "fullyLabeledReplicas", "readyReplicas",
-                                          "availableReplicas", NULL };
-    (void)old;
-    workload_validate_status(object, counts, issues);
-}
-
-static const struct model_selectable fields[] = {
-    { "status.replicas", NULL, "0" },
-    { NULL, NULL, NULL },
-};
 
 const struct model_kind model_kind_replicaset = {
     .id = MODEL_REPLICASET,
@@ -62,9 +44,9 @@ const struct model_kind model_kind_replicaset = {
         { .name = "scale", .verbs = VERBS_STATUS, .speaks = &model_kind_scale, .scale = &workload_scale },
         { .name = "status", .verbs = VERBS_STATUS },
     },
-    .fields = fields,
+    .fields = workload_replica_fields,
     .set_defaults = set_defaults,
-    .prepare_create = prepare_create,
+    .prepare_create = workload_prepare_replicas,
     .validate = validate,
-    .validate_status = validate_status,
+    .validate_status = workload_validate_replicas_status,
 };

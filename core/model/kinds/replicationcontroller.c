@@ -22,11 +22,6 @@ static bool set_defaults(cJSON *object)
            (!model_is_unset(meta, "labels") || model_set_copy(meta, "labels", labels));
 }
 
-static bool prepare_create(cJSON *object)
-{
-    return workload_reset_status(object, true);
-}
-
 static void validate(const cJSON *object, const cJSON *old, struct model_issues *issues)
 {
     (void)old;
@@ -38,19 +33,6 @@ static void validate(const cJSON *object, const cJSON *old, struct model_issues 
     workload_check_count(spec, "replicas", issues);
     template_validate(spec, TEMPLATE_OF_CONTROLLER, issues);
 }
-
-static void validate_status(const cJSON *object, const cJSON *old, struct model_issues *issues)
-{
-    static const char *const counts[] = { "fullyLabeledReplicas", "readyReplicas",
-                                          "availableReplicas", NULL };
-    (void)old;
-    workload_validate_status(object, counts, issues);
-}
-
-static const struct model_selectable fields[] = {
-    { "status.replicas", NULL, "0" },
-    { NULL, NULL, NULL },
-};
 
 const struct model_kind model_kind_replicationcontroller = {
     .id = MODEL_REPLICATIONCONTROLLER,
@@ -75,9 +57,9 @@ const struct model_kind model_kind_replicationcontroller = {
         { .name = "scale", .verbs = VERBS_STATUS, .speaks = &model_kind_scale, .scale = &workload_scale_of_labels },
         { .name = "status", .verbs = VERBS_STATUS },
     },
-    .fields = fields,
+    .fields = workload_replica_fields,
     .set_defaults = set_defaults,
-    .prepare_create = prepare_create,
+    .prepare_create = workload_prepare_replicas,
     .validate = validate,
-    .validate_status = validate_status,
+    .validate_status = workload_validate_replicas_status,
 };

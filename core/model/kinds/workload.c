@@ -43,12 +43,6 @@ cJSON *workload_set_defaults(cJSON *object)
     return workload_default_template(spec) ? spec : NULL;
 }
 
-bool workload_reset_status(cJSON *object, bool has_replicas)
-{
-    return model_set_empty(object, "status") &&
-           (!has_replicas || model_default_num(ke_json_get_mut(object, "status"), "replicas", 0));
-}
-
 bool workload_zero_status(cJSON *object, const char *const *counts)
 {
     if (!model_set_empty(object, "status"))
@@ -59,6 +53,26 @@ bool workload_zero_status(cJSON *object, const char *const *counts)
             return false;
     }
     return true;
+}
+
+bool workload_prepare_replicas(cJSON *object)
+{
+    static const char *const counts[] = { "replicas", NULL };
+    return workload_zero_status(object, counts);
+}
+
+const struct model_selectable workload_replica_fields[] = {
+    { "status.replicas", NULL, "0" },
+    { NULL, NULL, NULL },
+};
+
+void workload_validate_replicas_status(const cJSON *object, const cJSON *old,
+                                       struct model_issues *issues)
+{
+    static const char *const counts[] = { "fullyLabeledReplicas", "readyReplicas",
+                                          "availableReplicas", NULL };
+    (void)old;
+    workload_validate_status(object, counts, issues);
 }
 
 void workload_check_count(const cJSON *spec, const char *name, struct model_issues *issues)

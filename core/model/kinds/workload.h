@@ -17,13 +17,16 @@ extern const struct model_scale workload_scale, workload_scale_of_labels;
 bool workload_default_template(cJSON *owner) KE_MUST_CHECK;
 /* replicas 1 and the template's defaults; the spec of object, made when absent. NULL: no memory. */
 cJSON *workload_set_defaults(cJSON *object);
-/* status: {} or {replicas: 0}. False: out of memory. */
-bool workload_reset_status(cJSON *object, bool has_replicas);
-/* A member of spec that is a count. */
-void workload_check_count(const cJSON *spec, const char *name, struct model_issues *issues);
 /* A new object's status: nothing but zeros in the NULL-terminated members that clients always see.
  * False: out of memory. */
 bool workload_zero_status(cJSON *object, const char *const *counts) KE_MUST_CHECK;
+/* A member of spec that is a count. */
+void workload_check_count(const cJSON *spec, const char *name, struct model_issues *issues);
+/* Of ReplicationControllers and ReplicaSets, as their rows want it. */
+bool workload_prepare_replicas(cJSON *object) KE_MUST_CHECK;
+void workload_validate_replicas_status(const cJSON *object, const cJSON *old,
+                                       struct model_issues *issues);
+extern const struct model_selectable workload_replica_fields[];
 /* spec.selector of apps/v1: required, not empty (for owner, as upstream calls it), well-formed. */
 void workload_check_selector(const cJSON *spec, const char *owner, struct model_issues *issues);
 /* spec.selector of apps/v1 stays what it was. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many threads write at once: no address is given twice, no patch is lost. */
+/* Many threads write at once: no address is given twice, no patch is lost, no budget overdrawn. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,8 @@
 
 #define THREADS 8
 #define ROUNDS  20
+#define PODS    24
+#define ALLOWED 15 /* fewer than the attempts of one eviction */
 
 struct worker {
     struct test_resources *r;
@@ -60,6 +62,31 @@ static void patch_one(void *ctx)
                                             .ns = KE_STR("default"),
                                             .name = KE_STR("a") };
         call(worker, request, body); /* named no revision: a conflict would be nobody's fault */
+    }
+}
+
+/* Every so many pods; refused is fine, anything else is not. */
+static void evict_some(void *ctx)
+{
+    struct worker *worker = ctx;
+    for (int i = worker->number; i < PODS; i += THREADS) {
+        char name[16];
+        char body[64];
+        struct ke_err err = KE_ERR_INIT;
+        snprintf(name, sizeof(name), "p%d", i);
+        snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\"}}", name);
+        struct resource_request request = { .verb = RESOURCE_CREATE,
+                                            .kind = model_kind_by_id(MODEL_POD),
+                                            .ns = KE_STR("default"),
+                                            .name = ke_str_c(name),
+                                            .subresource = KE_STR("eviction") };
+        enum ke_code rc = ke_json_parse(ke_str_c(body), &request.body, &err);
+        if (rc == KE_OK)
+            rc = resource_call(worker->r->store, &request, NULL, &err);
+        if (rc != KE_OK && rc != KE_LIMIT) {
+            fprintf(stderr, "%s\n", err.msg);
+            atomic_fetch_add(worker->n_failed, 1);
+        }
     }
 }
 
@@ -131,11 +158,60 @@ static void no_patch_is_lost_or_refused(void **state)
     assert_int_equal(cJSON_GetArraySize(ke_json_get(r->object, "data")), THREADS * ROUNDS);
 }
 
+static void write_status(struct test_resources *r, enum model_kind_id kind, const char *name,
+                         const char *body)
+{
+    struct resource_request request = { .verb = RESOURCE_PATCH,
+                                        .patch = RESOURCE_PATCH_MERGE,
+                                        .kind = model_kind_by_id(kind),
+                                        .ns = KE_STR("default"),
+                                        .name = ke_str_c(name),
+                                        .subresource = KE_STR("status") };
+    assert_int_equal(test_write(r, request, body), KE_OK);
+}
+
+static void no_budget_is_overdrawn(void **state)
+{
+    struct test_resources *r = *state;
+    char text[512];
+    int n_left = 0;
+    for (int i = 0; i < PODS; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "p%d", i);
+        snprintf(text, sizeof(text),
+                 "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"nodeName\":\"n\","
+                 "\"terminationGracePeriodSeconds\":0,\"containers\":[{\"name\":\"c\",\"image\":"
+                 "\"x:1\"}]}}",
+                 name);
+        assert_int_equal(test_create(r, MODEL_POD, "default", text), KE_OK);
+        write_status(r, MODEL_POD, name,
+                     "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\","
+                     "\"status\":\"True\"}]}}");
+    }
+    assert_int_equal(test_create(r, MODEL_PODDISRUPTIONBUDGET, "default",
+                                 "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"selector\":{}}}"),
+                     KE_OK);
+    snprintf(text, sizeof(text),
+             "{\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":%d}}", ALLOWED);
+    write_status(r, MODEL_PODDISRUPTIONBUDGET, "b", text);
+    run_all(r, evict_some);
+    for (int i = 0; i < PODS; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "p%d", i);
+        n_left += test_exists(r, MODEL_POD, "default", name) ? 1 : 0;
+    }
+    assert_int_equal(n_left, PODS - ALLOWED);
+    assert_int_equal(test_merge(r, MODEL_PODDISRUPTIONBUDGET, "default", "b", "{}"), KE_OK);
+    assert_string_equal(test_field(r, "status.disruptionsAllowed"), "0");
+    assert_int_equal(cJSON_GetArraySize(ke_json_path(r->object, "status.disruptedPods")), ALLOWED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(no_address_is_given_twice, setup, teardown),
         cmocka_unit_test_setup_teardown(no_patch_is_lost_or_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_budget_is_overdrawn, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
