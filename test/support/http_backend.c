@@ -254,8 +254,15 @@ static void *run(void *ctx)
 
 struct http_backend *http_backend_new(const char *name, const struct http_backend_rule *rules)
 {
-    struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    return http_backend_new_at(name, rules, "127.0.0.1");
+}
+
+struct http_backend *http_backend_new_at(const char *name, const struct http_backend_rule *rules,
+                                         const char *ipv4)
+{
+    struct sockaddr_in sa = { .sin_family = AF_INET };
     socklen_t len = sizeof(sa);
+    assert_int_equal(inet_pton(AF_INET, ipv4, &sa.sin_addr), 1);
     struct http_backend *backend = ke_alloc(sizeof(*backend));
     assert_non_null(backend);
     backend->name = name;

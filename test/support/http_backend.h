@@ -28,6 +28,9 @@ struct http_backend_rule {
 
 /* rules: borrowed. A path that none names is answered 200 with the body NAME and kept alive. */
 struct http_backend *http_backend_new(const char *name, const struct http_backend_rule *rules);
+/* The same on another address of this host. */
+struct http_backend *http_backend_new_at(const char *name, const struct http_backend_rule *rules,
+                                         const char *ipv4);
 void http_backend_free(struct http_backend *backend);
 uint16_t http_backend_port(const struct http_backend *backend);
 /* Counted since the last clear. */

@@ -5,7 +5,8 @@
  * One proxied request, for the files of core/api/proxy. Its body goes to the server behind as it
  * comes, the answer goes to the client as it comes, and each side waits for the other: nothing is
  * kept whole. libmicrohttpd answers a request only behind its body, so an answer that comes early
- * waits for the rest of that. On one API loop.
+ * waits for the rest of that; a server behind that has answered and stopped to read is not waited
+ * for. On one API loop.
  */
 #include "core/api/proxy/backend.h"
 #include "core/api/proxy/head.h"
@@ -29,6 +30,8 @@ struct proxy_exchange {
     bool is_chunked_up; /* the body goes up in chunks */
     bool is_body_over;  /* all of it has been taken */
     bool is_head_there;
+    bool is_swallowing; /* the rest of the body: the server behind has answered and takes no more */
+    struct ke_loop_timer *stall;
     bool is_suspended;
     bool is_over;   /* the client is gone, or the server stops */
     bool is_failed; /* the server behind; `why` */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "core/api/proxy/exchange.h"
+#include "core/base/clock.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
@@ -42,6 +43,7 @@ void proxy_exchange_free(struct proxy_exchange *x)
     }
     ke_list_remove(&x->ongoing.link);
     ke_loop_fd_del(x->hangup);
+    ke_loop_timer_free(x->stall);
     proxy_backend_close(&x->backend);
     ke_buf_free(&x->in);
     ke_buf_free(&x->out);
@@ -84,6 +86,13 @@ static void on_hangup(void *ctx, uint32_t events)
         x->is_over = true;
         proxy_exchange_resume(x);
     }
+}
+
+static void on_stall(void *ctx)
+{
+    struct proxy_exchange *x = ctx;
+    x->is_swallowing = true;
+    proxy_exchange_resume(x);
 }
 
 static void end_ongoing(struct api_ongoing *ongoing)
@@ -162,7 +171,10 @@ static void on_backend(void *ctx)
         proxy_backend_want(&x->backend, false);
     }
     bool has_room = !x->is_body_over && proxy_backend_waiting(&x->backend) < LOW_BYTES;
-    if (is_known || has_room) {
+    if (has_room) {
+        ke_loop_timer_cancel(x->stall);
+    }
+    if (has_room || (is_known && x->is_body_over) || x->is_failed) {
         proxy_exchange_resume(x);
     }
 }
@@ -198,10 +210,13 @@ static size_t on_body(struct api_request *request, const char *ptr, size_t len)
         return len; /* nothing is answered: the connection ends */
     }
     if (len > 0) {
-        if (x->is_failed || x->is_head_there) {
-            return len; /* its answer is made already */
+        if (x->is_failed || x->is_swallowing || x->backend.is_write_broken) {
+            return len;
         }
         if (proxy_backend_waiting(&x->backend) >= PROXY_BACKEND_HIGH) {
+            if (x->is_head_there) {
+                ke_loop_timer_after(x->stall, API_STALL_MS * KE_MS);
+            }
             proxy_exchange_suspend(x);
             return 0;
         }
@@ -362,8 +377,9 @@ static struct proxy_exchange *exchange_new(struct api_request *request, struct k
         x->method = ke_arena_str(x->arena, request->method);
     }
     x->hangup = ke_loop_fd_add(x->shard->loop, x->client_fd, EPOLLRDHUP | EPOLLET, on_hangup, x);
-    if (x->hangup == NULL || x->method.ptr == NULL || x->links.prefix.ptr == NULL ||
-        x->links.backend.ptr == NULL || x->links.host.ptr == NULL) {
+    x->stall = ke_loop_timer_new(x->shard->loop, on_stall, x);
+    if (x->hangup == NULL || x->stall == NULL || x->method.ptr == NULL ||
+        x->links.prefix.ptr == NULL || x->links.backend.ptr == NULL || x->links.host.ptr == NULL) {
         proxy_exchange_free(x);
         return NULL;
     }
