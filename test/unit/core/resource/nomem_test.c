@@ -109,6 +109,26 @@ static void create_survives(void **state)
     each_allocation(r, &request, PLAIN, no_service);
 }
 
+/* Another's fields are there: managers are read, compared, taken from and printed. */
+static void apply_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_PATCH, MODEL_SERVICE);
+    request.patch = RESOURCE_PATCH_APPLY;
+    request.field_manager = KE_STR("kubectl");
+    request.is_forced = true;
+    each_allocation(r, &request,
+                    "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"s\","
+                    "\"labels\":{\"a\":\"b\"}},\"spec\":{\"selector\":{\"c\":\"d\"},\"ports\":[{"
+                    "\"port\":80,\"name\":\"x\"}]}}",
+                    new_service);
+    request.is_forced = false;
+    each_allocation(r, &request,
+                    "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"s\"},"
+                    "\"spec\":{\"ports\":[{\"port\":80}]}}",
+                    no_service);
+}
+
 static void update_survives(void **state)
 {
     struct test_resources *r = *state;
@@ -303,6 +323,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(create_survives),
+        TEST(apply_survives),
         TEST(update_survives),
         TEST(patch_survives),
         TEST(delete_survives),
