@@ -218,6 +218,9 @@ static void drop(cJSON *parent, cJSON *child)
     cJSON_Delete(cJSON_DetachItemViaPointer(parent, child));
 }
 
+/* In cJSON's type, beyond its own bits and those of core/base/json_sort.h; copies keep it. */
+enum { TREE_EMPTIED = 1 << 17 };
+
 /* Takes out of child what the node says: all of it, or what lies below. */
 static void remove_at(struct apply_work *work, const struct model_shape *shape, cJSON *parent,
                       cJSON *child, const struct apply_node *node)
@@ -225,8 +228,23 @@ static void remove_at(struct apply_work *work, const struct model_shape *shape, 
     bool had_children = child->child != NULL;
     if (!node->is_member)
         apply_tree_remove(work, shape, child, node->below);
-    if (node->is_member || (had_children && child->child == NULL))
+    bool is_emptied = !node->is_member && had_children && child->child == NULL;
+    if (node->is_member || (is_emptied && cJSON_IsArray(parent)))
         drop(parent, child);
+    else if (is_emptied)
+        child->type = cJSON_NULL | TREE_EMPTIED;
+}
+
+void apply_tree_drop_emptied(cJSON *object)
+{
+    cJSON *next = NULL;
+    for (cJSON *it = object->child; it != NULL; it = next) {
+        next = it->next;
+        if (cJSON_IsNull(it) && (it->type & TREE_EMPTIED) != 0)
+            drop(object, it);
+        else
+            apply_tree_drop_emptied(it);
+    }
 }
 
 static void remove_members(struct apply_work *work, const struct model_shape *shape, cJSON *object,

@@ -38,10 +38,14 @@ void apply_tree_compare(struct apply_work *work, const struct model_shape *shape
 cJSON *apply_tree_merge(struct apply_work *work, const struct model_shape *shape, const cJSON *live,
                         const cJSON *config);
 
-/* Takes the members of the set, and all below them, out of object, in place. Lists and objects
- * that lose all they had go too. */
+/*
+ * Takes the members of the set, and all below them, out of object, in place. Lists and objects that
+ * lose all they had become null, and so still count as there, until apply_tree_drop_emptied takes
+ * them out of the object or a copy of it.
+ */
 void apply_tree_remove(struct apply_work *work, const struct model_shape *shape, cJSON *object,
                        const struct apply_set *set);
+void apply_tree_drop_emptied(cJSON *object);
 
 /* ---- shared by the files behind this header */
 

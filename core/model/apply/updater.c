@@ -470,6 +470,7 @@ bool apply_managers_apply(struct apply_work *work, const struct apply_write *wri
         conflicts->n = 0;
     apply_managers_drop_empty(managers);
     strip_servers(work, write, managers);
+    apply_tree_drop_emptied(merged);
     if (conflicts->n == 0 && !ke_json_equal(live, merged))
         *out = KE_TAKE(merged);
     return !work->has_failed;

@@ -308,6 +308,21 @@ static void two_share_a_list_by_their_items(void **state)
     bench_free(&s.b);
 }
 
+/* Found by fuzzing: an object applied empty is not all of what others have put into it. */
+static void what_is_applied_empty_keeps_what_others_put_in(void **state)
+{
+    (void)state;
+    struct stage s;
+    stage_init(&s);
+    update(&s, "ctl", "{free: {a: {b: [1]}}}");
+    force(&s, "one", "{free: {a: {}, d: null}}");
+    assert_true(apply(&s, "one", "{free: {a: {}, d: null}}"));
+    assert_object(&s, "{free: {a: {b: [1]}, d: null}}");
+    assert_true(apply(&s, "one", "{}"));
+    assert_object(&s, "{free: {a: {b: [1]}}}");
+    bench_free(&s.b);
+}
+
 static void the_default_of_a_key_names_the_same_item(void **state)
 {
     (void)state;
@@ -581,6 +596,7 @@ int main(void)
         cmocka_unit_test(an_item_stays_while_another_applies_it),
         cmocka_unit_test(an_item_goes_with_what_an_updater_put_into_it),
         cmocka_unit_test(two_share_a_list_by_their_items),
+        cmocka_unit_test(what_is_applied_empty_keeps_what_others_put_in),
         cmocka_unit_test(the_default_of_a_key_names_the_same_item),
         cmocka_unit_test(an_update_owns_what_it_changes),
         cmocka_unit_test(an_update_takes_from_appliers),

@@ -205,6 +205,7 @@ static void assert_removed(struct bench *b, const char *object, const char *set,
     struct model_shape shape = test_shape(b);
     cJSON *copy = read_yaml(b, object);
     apply_tree_remove(&b->work, &shape, copy, read_set(b, set));
+    apply_tree_drop_emptied(copy);
     assert_same_json(b, copy, expected);
 }
 
