@@ -67,6 +67,16 @@ static struct ke_str yaml_duplicates(const struct operation *op)
     return is_object ? op->request.yaml_duplicates : (struct ke_str){ NULL, 0 };
 }
 
+/* Found in the patch, and again in what came out of it. */
+static bool is_repeated(const struct model_issues *unknown, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (ke_str_eq(unknown->items[k].message, unknown->items[i].message))
+            return true;
+    }
+    return false;
+}
+
 /* `unknown field "spec.foo", unknown field "x"` */
 static void join_unknown(const struct operation *op, const struct model_issues *unknown,
                          struct ke_buf *out)
@@ -75,6 +85,8 @@ static void join_unknown(const struct operation *op, const struct model_issues *
     if (lines.len > 0)
         ke_buf_addf(out, "yaml: unmarshal errors:\n%.*s", KE_STR_ARG(lines));
     for (size_t i = 0; i < unknown->n_items; i++) {
+        if (is_repeated(unknown, i))
+            continue;
         if (out->len > 0)
             ke_buf_add_c(out, ", ");
         ke_buf_add_str(out, unknown->items[i].message);
@@ -108,8 +120,10 @@ static void warn_unknown(struct operation *op, const struct model_issues *unknow
 {
     struct ke_str lines = yaml_duplicates(op);
     operation_warn_lines(op, lines);
-    for (size_t i = 0; i < unknown->n_items; i++)
-        operation_warn(op, unknown->items[i].message);
+    for (size_t i = 0; i < unknown->n_items; i++) {
+        if (!is_repeated(unknown, i))
+            operation_warn(op, unknown->items[i].message);
+    }
 }
 
 /* A list that is there but empty, or holds one entry that says nothing, gives up all ownership;
@@ -137,6 +151,8 @@ enum ke_code operation_decode(struct operation *op, cJSON *object, const cJSON *
     struct model_issues unknown;
     model_issues_init(&unknown, op->arena);
     op->resets_managed = resets_managed(object);
+    if (patch != NULL || op->spoken->custom != NULL)
+        operation_find_duplicates(patch != NULL ? patch : object, &unknown);
     struct ke_err err = KE_ERR_INIT;
     const struct model_form other = { .kind = op->spoken, .version = version };
     const struct model_form *form = op->spoken == op->kind ? &op->form : &other;

@@ -11,6 +11,14 @@ static const char *const server_members[] = {
     "generation", "resourceVersion"
 };
 
+/* They stand last, as upstream prints them, and not between a name and its uid. */
+static void put_managed_last(cJSON *meta)
+{
+    cJSON *managed = ke_json_get_mut(meta, "managedFields");
+    if (managed != NULL)
+        (void)cJSON_AddItemToArray(meta, cJSON_DetachItemViaPointer(meta, managed));
+}
+
 bool metadata_prepare_create(const struct model_kind *kind, cJSON *object, struct ke_str ns,
                              struct ke_str now)
 {
@@ -27,11 +35,12 @@ bool metadata_prepare_create(const struct model_kind *kind, cJSON *object, struc
         return false;
     if (kind->has_generation && !ke_json_set(meta, "generation", cJSON_CreateNumber(1)))
         return false;
-    if (!kind->is_namespaced) {
+    if (!kind->is_namespaced)
         ke_json_del(meta, "namespace");
-        return true;
-    }
-    return ke_json_set_str(meta, "namespace", ns);
+    else if (!ke_json_set_str(meta, "namespace", ns))
+        return false;
+    put_managed_last(meta);
+    return true;
 }
 
 bool metadata_prepare_update(const struct model_kind *kind, cJSON *object, const cJSON *old)

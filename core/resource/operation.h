@@ -136,6 +136,8 @@ enum ke_code operation_fail_modified(struct operation *op);
 /* `configmaps "a" is forbidden: REASON`. */
 enum ke_code operation_fail_forbidden(struct operation *op, struct ke_str name, const char *fmt,
                                       ...) KE_PRINTF(3, 4);
+/* Reports `duplicate field "spec.a"` for each member that stood twice in the text of value. */
+void operation_find_duplicates(const cJSON *value, struct model_issues *issues);
 /* Name and namespace of an object are those of the request (update.c). */
 enum ke_code operation_check_names(struct operation *op, const cJSON *object) KE_MUST_CHECK;
 /* text: of the arena or constant; told once, however often the write is tried again. */
