@@ -297,6 +297,64 @@ static void columns_are_those_of_a_real_server(void **state)
     }
 }
 
+static void storage_shows_modes_and_states(void **state)
+{
+    (void)state;
+    assert_row(MODEL_PERSISTENTVOLUME,
+               "{" META ",\"spec\":{\"capacity\":{\"storage\":\"1Gi\"},\"accessModes\":["
+               "\"ReadWriteMany\",\"ReadWriteOnce\"],\"persistentVolumeReclaimPolicy\":\"Retain\","
+               "\"claimRef\":{\"namespace\":\"a\",\"name\":\"b\"},\"storageClassName\":\"c\","
+               "\"volumeMode\":\"Block\"},\"status\":{\"phase\":\"Bound\"}}",
+               "\"x\",\"1Gi\",\"RWO,RWX\",\"Retain\",\"Bound\",\"a/b\",\"c\",\"<unset>\",\"\","
+               "\"5m\",\"Block\"");
+    /* Only a claim that has its volume has a capacity. */
+    assert_row(MODEL_PERSISTENTVOLUMECLAIM,
+               "{" META ",\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"volumeMode\":"
+               "\"Filesystem\"},\"status\":{\"phase\":\"Pending\"}}",
+               "\"x\",\"Pending\",\"\",\"\",\"\",\"\",\"<unset>\",\"5m\",\"Filesystem\"");
+    assert_row(MODEL_PERSISTENTVOLUMECLAIM,
+               "{" META ",\"spec\":{\"volumeName\":\"v\",\"storageClassName\":\"c\"},\"status\":{"
+               "\"phase\":\"Bound\",\"accessModes\":[\"ReadWriteOncePod\"],\"capacity\":{"
+               "\"storage\":\"2Gi\"}}}",
+               "\"x\",\"Bound\",\"v\",\"2Gi\",\"RWOP\",\"c\",\"<unset>\",\"5m\",\"<unset>\"");
+    assert_row(MODEL_STORAGECLASS, "{" META ",\"provisioner\":\"p\",\"allowVolumeExpansion\":true}",
+               "\"x\",\"p\",\"Delete\",\"Immediate\",true,\"5m\"");
+    assert_row(MODEL_CSIDRIVER,
+               "{" META
+               ",\"spec\":{\"attachRequired\":true,\"tokenRequests\":[{\"audience\":\"a\"},{"
+               "\"audience\":\"b\"}],\"volumeLifecycleModes\":[\"Persistent\"]}}",
+               "\"x\",true,false,false,\"a,b\",false,\"Persistent\",\"5m\"");
+    assert_row(MODEL_CSINODE, "{" META ",\"spec\":{\"drivers\":[{},{}]}}", "\"x\",2,\"5m\"");
+    assert_row(MODEL_CSISTORAGECAPACITY, "{" META ",\"storageClassName\":\"c\"}",
+               "\"x\",\"c\",\"<unset>\"");
+}
+
+static void rules_of_a_cluster_show_what_they_say(void **state)
+{
+    (void)state;
+    assert_row(MODEL_RESOURCEQUOTA,
+               "{" META ",\"status\":{\"hard\":{\"pods\":\"5\",\"limits.cpu\":\"2\",\"cpu\":\"1\"},"
+               "\"used\":{\"pods\":\"1\"}}}",
+               "\"x\",\"5m\",\"cpu: 0/1, pods: 1/5\",\"limits.cpu: 0/2\"");
+    assert_row(MODEL_NETWORKPOLICY, "{" META ",\"spec\":{\"podSelector\":{}}}",
+               "\"x\",\"<none>\",\"5m\"");
+    assert_row(MODEL_IPADDRESS,
+               "{" META ",\"spec\":{\"parentRef\":{\"resource\":\"services\",\"namespace\":\"a\","
+               "\"name\":\"b\"}}}",
+               "\"x\",\"services/a/b\",\"5m\"");
+    assert_row(MODEL_SERVICECIDR, "{" META ",\"spec\":{\"cidrs\":[\"10.0.0.0/8\",\"fd00::/112\"]}}",
+               "\"x\",\"10.0.0.0/8,fd00::/112\",\"5m\"");
+    assert_row(MODEL_APISERVICE, "{" META ",\"spec\":{}}", "\"x\",\"Local\",\"Unknown\",\"5m\"");
+    assert_row(MODEL_APISERVICE,
+               "{" META ",\"spec\":{\"service\":{\"namespace\":\"a\",\"name\":\"b\"}},\"status\":{"
+               "\"conditions\":[{\"type\":\"Available\",\"status\":\"False\",\"reason\":\"No\"}]}}",
+               "\"x\",\"a/b\",\"False (No)\",\"5m\"");
+    assert_row(MODEL_RESOURCECLAIM, "{" META ",\"status\":{}}", "\"x\",\"pending\",\"5m\"");
+    assert_row(MODEL_RESOURCECLAIM,
+               "{" META ",\"status\":{\"allocation\":{},\"reservedFor\":[{}]}}",
+               "\"x\",\"allocated,reserved\",\"5m\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +368,8 @@ int main(void)
         cmocka_unit_test(workloads_count_replicas),
         cmocka_unit_test(small_kinds_show_what_they_hold),
         cmocka_unit_test(columns_are_those_of_a_real_server),
+        cmocka_unit_test(storage_shows_modes_and_states),
+        cmocka_unit_test(rules_of_a_cluster_show_what_they_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

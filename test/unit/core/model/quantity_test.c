@@ -149,6 +149,58 @@ static void whole_numbers_are_rounded_up_and_saturate(void **state)
     }
 }
 
+static void adds_and_subtracts_in_the_form_of_the_first(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b, *sum, *difference;
+    } EXAMPLES[] = {
+        { "1Gi", "512Mi", "1536Mi", "512Mi" },
+        { "1", "500m", "1500m", "500m" },
+        { "500m", "1", "1500m", "-500m" },
+        { "0", "1Gi", "1Gi", "-1Gi" },
+        { "1Gi", "0", "1Gi", "1Gi" },
+        { "1", "1", "2", "0" },
+        { "-1", "2", "1", "-3" },
+        { "1Gi", "1", "1073741825", "1073741823" },
+        { "1", "1Ki", "1025", "-1023" },
+        { "0", "0", "0", "0" },
+        { "1n", "1", "1000000001n", "-999999999n" },
+    };
+    for (size_t i = 0; i < KE_ARRAY_LEN(EXAMPLES); i++) {
+        struct model_quantity a = parse(EXAMPLES[i].a);
+        struct model_quantity b = parse(EXAMPLES[i].b);
+        struct model_quantity result;
+        char text[64];
+        struct ke_buf out = KE_BUF_FIXED(text, sizeof(text));
+        model_quantity_add(&a, &b, &result);
+        model_quantity_format(&result, &out);
+        if (!ke_str_eq_c(ke_buf_str(&out), EXAMPLES[i].sum))
+            fail_msg("%s + %s = %.*s", EXAMPLES[i].a, EXAMPLES[i].b, KE_STR_ARG(ke_buf_str(&out)));
+        ke_buf_clear(&out);
+        model_quantity_sub(&a, &b, &result);
+        model_quantity_format(&result, &out);
+        if (!ke_str_eq_c(ke_buf_str(&out), EXAMPLES[i].difference))
+            fail_msg("%s - %s = %.*s", EXAMPLES[i].a, EXAMPLES[i].b, KE_STR_ARG(ke_buf_str(&out)));
+    }
+}
+
+/* What is too large for its digits is the largest there is, and never wraps. */
+static void sums_saturate(void **state)
+{
+    (void)state;
+    struct model_quantity huge = parse("99999999999999999999999999999999999999");
+    struct model_quantity far = parse("1e900000");
+    struct model_quantity tiny = parse("1n");
+    struct model_quantity result;
+    model_quantity_add(&huge, &huge, &result);
+    assert_int_equal(model_quantity_cmp(&result, &huge), 0);
+    model_quantity_add(&far, &tiny, &result);
+    assert_true(model_quantity_cmp(&result, &tiny) > 0);
+    model_quantity_sub(&tiny, &far, &result);
+    assert_true(result.is_negative);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +208,8 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_quantity_in_upstreams_words),
         cmocka_unit_test(compares_by_value),
         cmocka_unit_test(whole_numbers_are_rounded_up_and_saturate),
+        cmocka_unit_test(adds_and_subtracts_in_the_form_of_the_first),
+        cmocka_unit_test(sums_saturate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -319,6 +319,97 @@ static void list_survives(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+#define LIMITED                                                                                    \
+    "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}"
+
+static void no_limited(struct test_resources *r)
+{
+    enum ke_code rc = test_remove(r, MODEL_POD, "default", "s");
+    assert_true(rc == KE_OK || rc == KE_NOT_FOUND);
+}
+
+static void new_limited(struct test_resources *r)
+{
+    no_limited(r);
+    assert_int_equal(test_create(r, MODEL_POD, "default", LIMITED), KE_OK);
+}
+
+static void limit_namespace(struct test_resources *r)
+{
+    assert_int_equal(
+        test_create(r, MODEL_SERVICEACCOUNT, "default", "{\"metadata\":{\"name\":\"default\"}}"),
+        KE_OK);
+    assert_int_equal(test_create(r, MODEL_LIMITRANGE, "default",
+                                 "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"limits\":[{"
+                                 "\"type\":\"Container\",\"default\":{\"cpu\":\"1\"},\"max\":{"
+                                 "\"cpu\":\"2\"}}]}}"),
+                     KE_OK);
+    assert_int_equal(test_create(r, MODEL_RESOURCEQUOTA, "default",
+                                 "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"hard\":{\"pods\":"
+                                 "\"1\",\"limits.cpu\":\"1\"}}}"),
+                     KE_OK);
+    struct resource_request status = { .verb = RESOURCE_PATCH,
+                                       .patch = RESOURCE_PATCH_MERGE,
+                                       .kind = model_kind_by_id(MODEL_RESOURCEQUOTA),
+                                       .ns = KE_STR("default"),
+                                       .name = KE_STR("q"),
+                                       .subresource = KE_STR("status") };
+    assert_int_equal(
+        test_write(r, status, "{\"status\":{\"hard\":{\"pods\":\"1\",\"limits.cpu\":\"1\"}}}"),
+        KE_OK);
+}
+
+static void assert_used(struct test_resources *r, const char *pods)
+{
+    assert_int_equal(test_merge(r, MODEL_RESOURCEQUOTA, "default", "q", "{}"), KE_OK);
+    assert_string_equal(test_field(r, "status.used.pods"), pods);
+}
+
+/* A failed create is charged to nobody: the quota has room for one pod, and the last try gets it.
+ */
+static void a_create_that_is_charged_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_CREATE, MODEL_POD);
+    limit_namespace(r);
+    each_allocation(r, &request, LIMITED, no_limited);
+    assert_used(r, "1");
+}
+
+static void a_delete_that_gives_back_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_DELETE, MODEL_POD);
+    limit_namespace(r);
+    each_allocation(r, &request, NULL, new_limited);
+    assert_used(r, "0");
+}
+
+#define CLAIM                                                                                      \
+    "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{" \
+    "\"requests\":{\"storage\":\"1Gi\"}}}}"
+
+static void no_claim(struct test_resources *r)
+{
+    enum ke_code rc = test_merge(r, MODEL_PERSISTENTVOLUMECLAIM, "default", "s",
+                                 "{\"metadata\":{\"finalizers\":null}}");
+    assert_true(rc == KE_OK || rc == KE_NOT_FOUND);
+    rc = test_remove(r, MODEL_PERSISTENTVOLUMECLAIM, "default", "s");
+    assert_true(rc == KE_OK || rc == KE_NOT_FOUND);
+}
+
+static void a_claim_that_gets_a_class_survives(void **state)
+{
+    struct test_resources *r = *state;
+    struct resource_request request = request_of(RESOURCE_CREATE, MODEL_PERSISTENTVOLUMECLAIM);
+    assert_int_equal(test_create(r, MODEL_STORAGECLASS, "",
+                                 "{\"metadata\":{\"name\":\"c\",\"annotations\":{"
+                                 "\"storageclass.kubernetes.io/is-default-class\":\"true\"}},"
+                                 "\"provisioner\":\"p\"}"),
+                     KE_OK);
+    each_allocation(r, &request, CLAIM, no_claim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +426,9 @@ int main(void)
         TEST(debugging_survives),
         TEST(conversion_survives),
         TEST(scaling_survives),
+        cmocka_unit_test_setup_teardown(a_create_that_is_charged_survives, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_delete_that_gives_back_survives, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_claim_that_gets_a_class_survives, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

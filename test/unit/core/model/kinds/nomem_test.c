@@ -8,6 +8,21 @@
     ":\"x\",\"ports\":[{\"containerPort\":80}],\"readinessProbe\":{\"httpGet\":{\"port\":80}}}]}}"
 
 static const char *const good[] = {
+    "{\"kind\":\"PersistentVolume\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"n\"},\"spec\":{"
+    "\"capacity\":{\"storage\":\"1Gi\"},\"accessModes\":[\"ReadWriteOnce\"],\"hostPath\":{"
+    "\"path\":\"/a\"}}}",
+    "{\"kind\":\"PersistentVolumeClaim\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"n\"},"
+    "\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":"
+    "\"1Gi\"}},\"dataSource\":{\"kind\":\"PersistentVolumeClaim\",\"name\":\"a\"}}}",
+    "{\"kind\":\"CSIDriver\",\"apiVersion\":\"storage.k8s.io/v1\",\"metadata\":{\"name\":\"n\"},"
+    "\"spec\":{}}",
+    "{\"kind\":\"NetworkPolicy\",\"apiVersion\":\"networking.k8s.io/v1\",\"metadata\":{\"name\":"
+    "\"n\"},\"spec\":{\"egress\":[{\"ports\":[{\"port\":1}]}]}}",
+    "{\"kind\":\"LimitRange\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"n\"},\"spec\":{"
+    "\"limits\":[{\"type\":\"Container\",\"max\":{\"cpu\":\"1\"}}]}}",
+    "{\"kind\":\"ResourceClaim\",\"apiVersion\":\"resource.k8s.io/v1\",\"metadata\":{\"name\":\"n\"},"
+    "\"spec\":{\"devices\":{\"requests\":[{\"name\":\"r\",\"exactly\":{\"deviceClassName\":\"c\"}}]"
+    "}}}",
     "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"s\"},\"spec\":{\"type\":"
     "\"LoadBalancer\",\"clusterIP\":\"10.0.0.1\",\"sessionAffinity\":\"ClientIP\",\"ports\":[{"
     "\"port\":80}]}}",
