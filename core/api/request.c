@@ -98,6 +98,14 @@ static void refuse_body(struct api_request *request)
     api_respond_error(request, KE_TOO_LARGE, &err);
 }
 
+/* Dispatched at its head: answered, taken on, or who asks is yet to be verified. */
+static enum MHD_Result begun_stream(const struct api_request *request)
+{
+    bool is_good = request->is_queued || request->stream != NULL ||
+                   atomic_load(&request->wait) != API_WAIT_NONE;
+    return is_good ? MHD_YES : MHD_NO;
+}
+
 /* The head is there. */
 static enum MHD_Result begin_body(struct api_request *request, const char *method)
 {
@@ -121,7 +129,7 @@ static enum MHD_Result begin_body(struct api_request *request, const char *metho
         request->phase = API_PHASE_STREAM;
         api_conn_end_request(request->conn); /* it may take as long as it goes on */
         api_dispatch(request);
-        return request->is_queued || request->stream != NULL ? MHD_YES : MHD_NO;
+        return begun_stream(request);
     }
     if (length.len > 0 && ke_str_to_u64(length, UINT64_MAX, &body_len) &&
         body_len > LIMIT_REQUEST_BODY_BYTES) {
@@ -202,6 +210,10 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
         return begin_body(request, method);
     }
     bool is_streamed = request->phase == API_PHASE_STREAM;
+    if (is_streamed && atomic_load(&request->wait) == API_WAIT_DONE) {
+        end_wait(request); /* still at the head: nothing of the body has come */
+        return begun_stream(request);
+    }
     bool is_streaming = is_streamed && stream_body(request, upload, upload_len);
     if (!is_streamed && *upload_len > 0) {
         return take_body(request, upload, upload_len);
@@ -214,7 +226,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
         } else {
             api_dispatch(request);
         }
-    } else if (!is_streamed && atomic_load(&request->wait) == API_WAIT_DONE) {
+    } else if (atomic_load(&request->wait) == API_WAIT_DONE) {
         end_wait(request);
     }
     bool is_waiting = atomic_load(&request->wait) != API_WAIT_NONE;

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/json.h"
+#include "core/net/http/client.h"
 #include "test/support/api.h"
 #include "test/support/http_backend.h"
 
@@ -291,6 +293,47 @@ static void clients_may_leave_at_any_time(void **state)
     assert_int_equal(get(*state, "/any"), 200);
 }
 
+/* A token takes another thread to verify: the request waits at its head, its body with it. */
+static void who_comes_with_a_token_is_asked_for_rights(void **state)
+{
+    struct test_api *f = *state;
+    struct ke_err err;
+    static char body[200001];
+    char authorization[4096];
+    char path[256];
+    memset(body, 'u', sizeof(body) - 1);
+    post(f, NS "/serviceaccounts", "{\"metadata\":{\"name\":\"robot\"}}");
+    assert_int_equal(test_api_post(f, NS "/serviceaccounts/robot/token", "{\"spec\":{}}"), 201);
+    ke_auto_json *answer = NULL;
+    assert_int_equal(ke_json_parse(ke_buf_str(&f->body), &answer, &err), KE_OK);
+    struct ke_str token = ke_json_path_str(answer, "status.token");
+    (void)snprintf(authorization, sizeof(authorization), "Bearer %.*s", KE_STR_ARG(token));
+    (void)snprintf(path, sizeof(path), "%s/any", at);
+    struct tls_client_options options = { .ca_pem = ke_buf_str(&f->ca) };
+    struct tls_context *tls = NULL;
+    assert_int_equal(tls_client_new(&options, &tls, &err), KE_OK);
+    struct http_client_target target = { .host = KE_STR("127.0.0.1"),
+                                         .port = f->address.port,
+                                         .tls = tls,
+                                         .timeout_ms = TEST_API_DEADLINE_MS };
+    const char *const methods[] = { "GET", "POST" };
+    for (size_t i = 0; i < KE_ARRAY_LEN(methods); i++) {
+        unsigned status = 0;
+        struct http_client_request request = { .method = ke_str_c(methods[i]),
+                                               .path = ke_str_c(path),
+                                               .authorization = ke_str_c(authorization),
+                                               .body = ke_str_c(i == 1 ? body : "") };
+        ke_buf_clear(&f->body);
+        enum ke_code rc = http_client_call(&target, &request, &status, &f->body, &err);
+        if (i == 0 || rc == KE_OK) { /* a refused body may end the connection before its answer */
+            assert_int_equal(rc, KE_OK);
+            assert_int_equal(status, 403);
+        }
+    }
+    tls_context_unref(tls);
+    assert_int_equal(http_backend_requests(backend), 0);
+}
+
 static void two_lengths_are_refused(void **state)
 {
     struct test_reader r;
@@ -334,6 +377,7 @@ int main(void)
         TEST(a_service_is_one_of_its_ready_pods),
         TEST(an_upgrade_becomes_a_tunnel),
         TEST(clients_may_leave_at_any_time),
+        TEST(who_comes_with_a_token_is_asked_for_rights),
         TEST(two_lengths_are_refused),
         TEST(the_server_stops_with_answers_under_way),
     };
