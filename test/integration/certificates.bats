@@ -99,6 +99,19 @@ is_condition() { [ "$(condition_of "$1")" = "$2" ]; }
     done
 }
 
+@test "every kubectl approves" {
+    local version path
+    while read -r version path; do
+        local name=old-${version//./-}
+        echo "# kubectl $version"
+        request_new "$name" "/CN=$name"
+        csr_object "$name" kube-apiserver-client 'client auth' | in_netns "$path" create -f -
+        in_netns "$path" certificate approve "$name"
+        await 5 has_certificate "$name"
+        assert_has "$(in_netns "$path" get csr "$name")" Approved,Issued
+    done <<<"$(cd "$KEDGE_SOURCE_DIR" && test/ci/kubectls)"
+}
+
 @test "a denied request stays denied and gets no certificate" {
     request_new bob /CN=bob
     csr_object bob kube-apiserver-client 'client auth' | k create -f -
