@@ -2,15 +2,12 @@
 /* Objects from the files of a folder, made ready as the API would make them. Main thread. */
 #include "cmd/kedge/manifest.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 
-#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/limits.h"
 #include "core/base/mem.h"
-#include "core/model/yaml.h"
+#include "core/manifest/files.h"
 #include "core/model/names.h"
 #include "core/model/schema.h"
 
@@ -90,83 +87,29 @@ static enum ke_code add_object(struct manifest_list *list, cJSON *object, struct
     return KE_OK;
 }
 
-/* A document, or each item of a List. object is given. */
-static enum ke_code add_document(struct manifest_list *list, cJSON *object, struct ke_err *err)
+/* All objects of one file. */
+static enum ke_code add_file(struct manifest_list *list, struct manifest_file *file,
+                             struct ke_err *err)
 {
-    cJSON *items = ke_json_get_mut(object, "items");
+    if (file->objects == NULL)
+        return ke_fail(err, file->err.code, "%s", file->err.msg);
     enum ke_code rc = KE_OK;
-    if (!ke_str_has_suffix(ke_json_str(object, "kind"), KE_STR("List")) || !cJSON_IsArray(items))
-        return add_object(list, object, err);
-    while (rc == KE_OK && cJSON_GetArraySize(items) > 0)
-        rc = add_object(list, cJSON_DetachItemFromArray(items, 0), err);
-    cJSON_Delete(object);
+    while (rc == KE_OK && file->objects->child != NULL)
+        rc = add_object(list, cJSON_DetachItemViaPointer(file->objects, file->objects->child), err);
     return rc;
-}
-
-static enum ke_code parse_file(struct ke_str path, struct ke_str text, cJSON **out,
-                               struct ke_err *err)
-{
-    ke_auto_json *value = NULL;
-    if (!ke_str_has_suffix(path, KE_STR(".json")))
-        return model_yaml_parse_stream(text, out, err);
-    enum ke_code rc = ke_json_parse(text, &value, err);
-    if (rc != KE_OK)
-        return rc;
-    cJSON *list = cJSON_CreateArray();
-    if (list == NULL || !cJSON_AddItemToArray(list, value)) {
-        cJSON_Delete(list);
-        return ke_fail(err, KE_NOMEM, "out of memory");
-    }
-    value = NULL;
-    *out = list;
-    return KE_OK;
-}
-
-static enum ke_code read_file(const char *dir, const char *file, struct manifest_list *list,
-                              struct ke_err *err)
-{
-    ke_auto_buf path = KE_BUF_INIT(8192);
-    ke_auto_buf text = KE_BUF_INIT(LIMIT_FILE_BYTES);
-    ke_auto_json *documents = NULL;
-    ke_buf_addf(&path, "%s/%s", dir, file);
-    ke_buf_add_char(&path, '\0');
-    enum ke_code rc = ke_buf_check(&path, "path", err);
-    if (rc == KE_OK)
-        rc = ke_file_read(path.ptr, &text, err);
-    if (rc != KE_OK)
-        return rc;
-    rc = parse_file(ke_str_c(path.ptr), ke_buf_str(&text), &documents, err);
-    while (rc == KE_OK && cJSON_GetArraySize(documents) > 0) {
-        cJSON *document = cJSON_DetachItemFromArray(documents, 0);
-        if (cJSON_IsNull(document))
-            cJSON_Delete(document); /* "---" at the end */
-        else
-            rc = add_document(list, document, err);
-    }
-    return rc == KE_OK ? KE_OK : ke_wrap(err, "%s", path.ptr);
-}
-
-static int is_manifest(const struct dirent *entry)
-{
-    struct ke_str name = ke_str_c(entry->d_name);
-    return ke_str_has_suffix(name, KE_STR(".json")) || ke_str_has_suffix(name, KE_STR(".yaml")) ||
-           ke_str_has_suffix(name, KE_STR(".yml"));
 }
 
 enum ke_code manifest_read_dir(const char *dir, struct manifest_list *out, struct ke_err *err)
 {
-    struct dirent **entries = NULL;
     struct manifest_list list = { 0 };
-    int n = scandir(dir, &entries, is_manifest, alphasort);
-    if (n < 0)
-        return ke_fail_errno(err, errno, "%s", dir);
-    enum ke_code rc = KE_OK;
-    for (int i = 0; i < n; i++) {
-        if (rc == KE_OK)
-            rc = read_file(dir, entries[i]->d_name, &list, err);
-        free(entries[i]);
+    struct manifest_files files = { 0 };
+    enum ke_code rc = manifest_files_read(dir, NULL, NULL, &files, err);
+    for (size_t i = 0; rc == KE_OK && i < files.n; i++) {
+        rc = add_file(&list, &files.items[i], err);
+        if (rc != KE_OK)
+            (void)ke_wrap(err, "%s/%s", dir, files.items[i].path);
     }
-    free(entries);
+    manifest_files_deinit(&files);
     if (rc != KE_OK) {
         manifest_list_deinit(&list);
         return rc;

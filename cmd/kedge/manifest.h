@@ -2,9 +2,8 @@
 #ifndef CMD_KEDGE_MANIFEST_H
 #define CMD_KEDGE_MANIFEST_H
 /*
- * Objects from files: *.json, *.yaml and *.yml of a folder in the order of their names, several
- * documents a file, Lists taken apart. Each object is converted to its stored version, defaulted
- * and checked. Main thread.
+ * Objects from the files of a folder (core/manifest/files.h). Each object is converted to its
+ * stored version, defaulted and checked. Main thread.
  */
 #include <cjson/cJSON.h>
 

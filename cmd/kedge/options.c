@@ -75,6 +75,8 @@ static const struct option_row option_rows[] = {
       FIELD(ingress_default_backend), "", "service for requests that match no rule; empty: 404" },
     { "metrics-listen", "[ADDRESS]:PORT", option_parse_switchable_listen, FIELD(metrics_listen),
       "127.0.0.1:10249", "where health and metrics are served in plain HTTP, or none" },
+    { "manifests-dir", "DIR", option_parse_optional_path, FIELD(manifests_dir), "",
+      "folder of manifests that are applied at start and on change, pruned when removed" },
     { "log-level", "LEVEL", option_parse_log_level, FIELD(log_level), "info",
       "debug, info, warn or error" },
     { "log-format", "FORMAT", option_parse_log_format, FIELD(log_format), "text", "text or json" },
@@ -94,8 +96,9 @@ static const struct option_row option_rows[] = {
 
 /* Names of the design that this build does not have. */
 static const char *const unavailable[] = {
-    "registry", "etcd-endpoints", "etcd-cafile", "etcd-certfile", "etcd-keyfile",
-    "join",     "token",          "upstream",    "manifests-dir", "container-runtime-endpoint"
+    "registry",      "etcd-endpoints", "etcd-cafile",
+    "etcd-certfile", "etcd-keyfile",   "join",
+    "token",         "upstream",       "container-runtime-endpoint"
 };
 
 static const struct option_row *find_row(struct ke_str name)

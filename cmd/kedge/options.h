@@ -58,9 +58,10 @@ struct agent_options {
     char *ingress_class;
     char *ingress_default_backend; /* NS/NAME[:PORT] or empty */
     struct listen_address metrics_listen;
-    int log_level;  /* enum ke_log_level */
-    int log_format; /* enum ke_log_format */
-    char *log_file; /* empty: standard error */
+    char *manifests_dir;  /* or empty */
+    int log_level;        /* enum ke_log_level */
+    int log_format;       /* enum ke_log_format */
+    char *log_file;       /* empty: standard error */
     char *audit_log_path; /* empty: none; "-": standard output */
     int audit_log_level;  /* enum audit_level */
     unsigned audit_log_maxsize;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kedge registry ls | get | watch: a look into the registry of the running agent. rekey: another key
- * for its Secrets.
+ * kedge registry ls | get | watch: a look into the registry of the running agent. rekey: another
+ * key for its Secrets.
  */
 #include <stdio.h>
 #include <string.h>

@@ -141,6 +141,15 @@ static enum ke_code step_derive(struct wire *wire, struct ke_err *err)
     return rc == KE_OK ? endpoint_derive_start(wire->derive, err) : rc;
 }
 
+static enum ke_code step_manifests(struct wire *wire, struct ke_err *err)
+{
+    const char *dir = wire->options->manifests_dir;
+    if (dir[0] == '\0')
+        return KE_OK;
+    enum ke_code rc = manifests_new(wire->store, wire->report, dir, &wire->manifests, err);
+    return rc == KE_OK ? manifests_start(wire->manifests, err) : rc;
+}
+
 typedef enum ke_code step_fn(struct wire *wire, struct ke_err *err);
 
 static const struct {
@@ -164,6 +173,7 @@ static const struct {
     { "DNS", wire_start_dns },
     { "ingress", wire_start_ingress },
     { "API", wire_start_api },
+    { "manifests", step_manifests },
 };
 
 static void stop_consumers(struct wire *wire)
@@ -183,6 +193,8 @@ void wire_stop(struct wire *wire)
     if (wire->api != NULL)
         api_server_stop(wire->api);
     stop_consumers(wire);
+    if (wire->manifests != NULL)
+        manifests_stop(wire->manifests);
     if (wire->controllers != NULL)
         controllers_stop(wire->controllers);
     if (wire->derive != NULL)
@@ -195,6 +207,7 @@ void wire_stop(struct wire *wire)
     ingress_free(wire->ingress);
     dns_server_free(wire->dns);
     proxy_free(wire->proxy);
+    manifests_free(wire->manifests);
     controllers_free(wire->controllers);
     endpoint_explain_free(wire->endpoint_explain);
     endpoint_derive_free(wire->derive);

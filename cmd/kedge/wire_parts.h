@@ -7,15 +7,16 @@
 
 #include "cmd/kedge/wire.h"
 #include "core/api/audit_log.h"
-#include "core/auth/authority.h"
 #include "core/api/pki.h"
 #include "core/api/server.h"
+#include "core/auth/authority.h"
 #include "core/auth/bearer.h"
 #include "core/controller/controllers.h"
 #include "core/endpoint/derive.h"
 #include "core/endpoint/explain.h"
 #include "core/explain/explain.h"
 #include "core/host/ledger.h"
+#include "core/manifest/manifests.h"
 #include "core/report/report.h"
 #include "core/resource/resource.h"
 #include "core/watch/hub.h"
@@ -45,6 +46,7 @@ struct wire {
     struct endpoint_derive *derive;
     struct endpoint_explain *endpoint_explain;
     struct controllers *controllers;
+    struct manifests *manifests;
     enum proxy_backend proxy_backend;
     struct proxy *proxy;
     struct dns_server *dns;

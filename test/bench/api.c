@@ -2,8 +2,8 @@
 /*
  * Requests a second that an agent's API answers: bench_api TARGET PKI-DIR PREFIX MS. Durable
  * creates of 1 KB ConfigMaps, updates of them, gets of one, lists of 500, each by 1, 16 and 64
- * connections for MS milliseconds. Figures are named PREFIX_create_64 and so on. The namespace "bench" must be there.
- * One thread.
+ * connections for MS milliseconds. Figures are named PREFIX_create_64 and so on. The namespace
+ * "bench" must be there. One thread.
  */
 #include <stdio.h>
 #include <unistd.h>

@@ -75,8 +75,7 @@ static void etcd_ask_put(void *ctx, struct bench_conn *conn, size_t i)
     struct crowd *crowd = ctx;
     char key[NAME_BYTES];
     char value[VALUE_BYTES];
-    int len =
-        snprintf(key, sizeof(key), "/registry/configmaps/bench/crowd-%zu", crowd->from + i);
+    int len = snprintf(key, sizeof(key), "/registry/configmaps/bench/crowd-%zu", crowd->from + i);
     memset(value, 'x', sizeof(value));
     ke_buf_clear(&crowd->etcd.message);
     etcd_add_bytes(&crowd->etcd.message, 1, ke_str_of(key, (size_t)len));
@@ -120,10 +119,9 @@ int main(int argc, char **argv)
     crowd.body = (struct ke_buf)KE_BUF_INIT(1U << 20);
     crowd.etcd.message = (struct ke_buf)KE_BUF_INIT(1U << 20);
     if (is_etcd)
-        protocol = (struct load_protocol){ .open = etcd_open_conn,
-                                           .ask = etcd_ask_put,
-                                           .take = etcd_take_answer,
-                                           .ctx = &crowd };
+        protocol = (struct load_protocol){
+            .open = etcd_open_conn, .ask = etcd_ask_put, .take = etcd_take_answer, .ctx = &crowd
+        };
     if (to > crowd.from) {
         plan.n_requests = to - crowd.from;
         load_run(&plan, &protocol, &result);
