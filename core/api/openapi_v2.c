@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * OpenAPI v2 as a protobuf document, for kubectl before 1.29: the definitions of all built-in
- * kinds, by which it explains and checks objects before it sends them, and no path. Custom kinds
- * are left out: what has no definition is not checked there. Pure; any thread. Source: gnostic's
- * openapiv2.proto for the field numbers; kube-openapi's util/proto reads it.
+ * kinds, by which it explains and checks objects before it sends them, and of the paths the PATCH
+ * of each kind with its parameters, by which it finds out what a server knows of (dryRun,
+ * fieldValidation). Custom kinds are left out: what has no definition is not checked there. Pure;
+ * any thread.
+ *
+ * Source: gnostic's openapiv2.proto for the field numbers; kube-openapi's util/proto reads it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,14 @@ enum {
     NAME = 1, /* of a named value */
     VALUE = 2,
     ANY_YAML = 2,
+    PATHS_PATH = 2,
+    PATH_PATCH = 8,
+    OPERATION_PARAMETERS = 8,
+    OPERATION_VENDOR_EXTENSION = 13,
+    PARAMETERS_PARAMETER = 1,
+    PARAMETER_NON_BODY = 2,
+    NON_BODY_QUERY = 3,
+    QUERY_NAME = 4,
 };
 
 #define TEXT_BYTES  1024
@@ -87,14 +98,20 @@ static void put_type(const char *type, struct ke_buf *out)
 }
 
 /* x-kubernetes-...: its value as JSON, which is YAML too. */
-static void put_extension(const char *name, struct ke_str json, struct ke_buf *out)
+static void put_extension_as(unsigned number, const char *name, struct ke_str json,
+                             struct ke_buf *out)
 {
     struct ke_buf any = message_new();
     struct ke_buf named = message_new();
     put(ANY_YAML, json, &any);
     put(NAME, ke_str_c(name), &named);
     put_message(VALUE, &any, &named);
-    put_message(SCHEMA_VENDOR_EXTENSION, &named, out);
+    put_message(number, &named, out);
+}
+
+static void put_extension(const char *name, struct ke_str json, struct ke_buf *out)
+{
+    put_extension_as(SCHEMA_VENDOR_EXTENSION, name, json, out);
 }
 
 /* ---- fields ------------------------------------------------------------------------------------
@@ -326,6 +343,65 @@ static void put_definitions(struct definitions *d, struct ke_buf *out)
     }
 }
 
+/* ---- paths -------------------------------------------------------------------------------------
+ */
+
+static void put_parameter(const char *name, struct ke_buf *out)
+{
+    struct ke_buf query = message_new();
+    struct ke_buf non_body = message_new();
+    struct ke_buf parameter = message_new();
+    struct ke_buf item = message_new();
+    put(QUERY_NAME, ke_str_c(name), &query);
+    put_message(NON_BODY_QUERY, &query, &non_body);
+    put_message(PARAMETER_NON_BODY, &non_body, &parameter);
+    put_message(PARAMETERS_PARAMETER, &parameter, &item);
+    put_message(OPERATION_PARAMETERS, &item, out);
+}
+
+static void put_path(const struct model_kind *kind, const struct model_version *version,
+                     struct ke_buf *out)
+{
+    static const char *const parameters[] = { "dryRun", "fieldManager", "fieldValidation" };
+    char url_text[TEXT_BYTES];
+    char gvk_text[TEXT_BYTES];
+    struct ke_buf url = KE_BUF_FIXED(url_text, sizeof(url_text));
+    struct ke_buf gvk = KE_BUF_FIXED(gvk_text, sizeof(gvk_text));
+    bool is_core = version->group[0] == '\0';
+    ke_buf_addf(&url, "/%s%s%s/%s/%s%s/{name}", is_core ? "api" : "apis", is_core ? "" : "/",
+                version->group, version->version,
+                kind->is_namespaced ? "namespaces/{namespace}/" : "", kind->plural);
+    ke_buf_addf(&gvk, "{\"group\":\"%s\",\"kind\":\"%s\",\"version\":\"%s\"}", version->group,
+                kind->kind, version->version);
+    struct ke_buf operation = message_new();
+    struct ke_buf item = message_new();
+    struct ke_buf named = message_new();
+    for (size_t i = 0; i < KE_ARRAY_LEN(parameters); i++) {
+        put_parameter(parameters[i], &operation);
+    }
+    put_extension_as(OPERATION_VENDOR_EXTENSION, "x-kubernetes-group-version-kind",
+                     ke_buf_str(&gvk), &operation);
+    put_message(PATH_PATCH, &operation, &item);
+    put(NAME, ke_buf_str(&url), &named);
+    put_message(VALUE, &item, &named);
+    put_message(PATHS_PATH, &named, out);
+}
+
+static void put_paths(const struct api_docs *docs, struct ke_buf *out)
+{
+    const struct model_kind *kind;
+    size_t pos = 0;
+    while ((kind = model_catalog_next(docs->catalog, &pos)) != NULL) {
+        bool is_patched = kind->custom == NULL && (kind->verbs & MODEL_VERB_PATCH) != 0;
+        for (size_t i = 0; is_patched && i < MODEL_MAX_VERSIONS && kind->versions[i].group != NULL;
+             i++) {
+            if (!kind->versions[i].is_unserved) {
+                put_path(kind, &kind->versions[i], out);
+            }
+        }
+    }
+}
+
 void api_openapi_v2_print(const struct api_docs *docs, struct api_sink *sink)
 {
     struct definitions d = { .docs = docs };
@@ -342,7 +418,9 @@ void api_openapi_v2_print(const struct api_docs *docs, struct api_sink *sink)
     put(2, docs->git_version, &info);
     put(DOCUMENT_SWAGGER, KE_STR("2.0"), &sink->piece);
     put_message(DOCUMENT_INFO, &info, &sink->piece);
-    put(DOCUMENT_PATHS, KE_STR(""), &sink->piece);
+    struct ke_buf paths = message_new();
+    put_paths(docs, &paths);
+    put_message(DOCUMENT_PATHS, &paths, &sink->piece);
     put_message(DOCUMENT_DEFINITIONS, &definitions, &sink->piece);
     if (d.has_failed) {
         sink->failed = ke_fail(sink->err, KE_NOMEM, "OpenAPI");

@@ -27,20 +27,21 @@ data() { echo "$KEDGE_SOURCE_DIR/test/conformance/oracle/$1"; }
 explain_all() { # KUBECTL
     local kind
     while read -r kind; do
+        case $1 in *1.20*) kind=${kind%%.*} ;; esac # where a dot is a field
         in_netns timeout 30 "$1" explain "$kind" --recursive >"$BATS_TEST_TMPDIR/out" 2>&1 || {
             echo "$1 explain $kind: $(head -3 "$BATS_TEST_TMPDIR/out")" >&2
             return 1
         }
         [ "$(wc -l <"$BATS_TEST_TMPDIR/out")" -gt 8 ]
     done
-    in_netns "$1" explain pod.spec.containers.livenessProbe.httpGet.port | grep -q 'FIELD: *port'
+    in_netns "$1" explain pod.spec.containers.livenessProbe.httpGet.port | grep -qE '^FIELD: +port'
     in_netns "$1" explain deployments.spec.strategy | grep -q rollingUpdate
 }
 
 @test "kubectl explains every kind" {
     local kubectls path kinds
-    kubectls=$(cd "$KEDGE_SOURCE_DIR" && test/ci/kubectls | awk -F'[. ]' '$2 >= 27')
-    [ -n "$kubectls" ] || skip 'no kubectl from 1.27 on'
+    kubectls=$(cd "$KEDGE_SOURCE_DIR" && test/ci/kubectls)
+    [ -n "$kubectls" ] || skip 'no kubectl'
     if [ -z "${KEDGE_LONG:-}" ]; then kubectls=$(sed -n '1p;$p' <<<"$kubectls"); fi
     export HOME=$BATS_TEST_TMPDIR
     while read -r _ path; do
