@@ -4,9 +4,11 @@
 
 #include <stdio.h>
 
+#include "core/base/limits.h"
 #include "core/controller/controller.h"
 #include "core/controller/slices.h"
 #include "core/model/views.h"
+#include "core/net/tls/x509.h"
 
 #define DEADLINE_NS (10 * KE_S)
 
@@ -16,10 +18,42 @@ static bool is_ready(struct test_controllers *t, void *ctx)
     return controllers_is_ready(t->controllers);
 }
 
+static bool authorize(void *ctx, const struct auth_attributes *attributes,
+                      struct ke_buf *out_reason)
+{
+    const struct test_controllers *t = ctx;
+    (void)attributes;
+    (void)out_reason;
+    return !t->is_forbidding;
+}
+
+/* Who signs certificates and tokens. */
+static void make_signers(struct test_controllers *t)
+{
+    struct ke_err err = KE_ERR_INIT;
+    const struct ke_str none = { NULL, 0 };
+    ke_auto_buf key = KE_BUF_INIT(LIMIT_PEM_BYTES);
+    struct x509_request ca = { .common_name = KE_STR("test-ca"),
+                               .is_ca = true,
+                               .not_before_s = ke_wall_s() - 3600,
+                               .not_after_s = ke_wall_s() + (int64_t)3650 * 24 * 3600 };
+    struct auth_bearer_options bearer = { .registry = t->r.registry,
+                                          .issuer = KE_STR("https://issuer"),
+                                          .clock = &t->r.clock };
+    t->ca_pair = (struct ke_buf)KE_BUF_INIT(LIMIT_PEM_BYTES);
+    assert_int_equal(x509_key_new(&key, &err), KE_OK);
+    assert_int_equal(x509_sign(&ca, ke_buf_str(&key), none, none, &t->ca_pair, &err), KE_OK);
+    ke_buf_add_str(&t->ca_pair, ke_buf_str(&key));
+    assert_int_equal(token_keys_new(ke_buf_str(&key), NULL, 0, &t->token_keys, &err), KE_OK);
+    bearer.keys = t->token_keys;
+    assert_int_equal(auth_bearer_new(&bearer, &t->bearer, &err), KE_OK);
+}
+
 void test_controllers_init(struct test_controllers *t)
 {
     struct ke_err err = KE_ERR_INIT;
     test_resources_init(&t->r, false);
+    make_signers(t);
     t->report = report_new();
     assert_non_null(t->report);
     assert_int_equal(ke_ip_parse(KE_STR("192.0.2.1"), &t->node_ip, &err), KE_OK);
@@ -36,6 +70,10 @@ void test_controllers_init(struct test_controllers *t)
                                            .has_dns = true,
                                            .ingress_class = KE_STR("kedge"),
                                            .ca_pem = KE_STR("PEM"),
+                                           .ca_pair_pem = ke_buf_str(&t->ca_pair),
+                                           .bearer = t->bearer,
+                                           .authorize = authorize,
+                                           .authorize_ctx = t,
                                            .kubelet_version = KE_STR("v1.33.0+kedge"),
                                            .clock = &t->r.clock };
     assert_int_equal(ke_ip_parse(KE_STR("10.32.0.1"), &options.api_service_ip, &err), KE_OK);
@@ -51,6 +89,9 @@ void test_controllers_deinit(struct test_controllers *t)
     registry_stop(t->r.registry);
     controllers_free(t->controllers);
     report_free(t->report);
+    auth_bearer_free(t->bearer);
+    token_keys_free(t->token_keys);
+    ke_buf_free(&t->ca_pair);
     test_resources_deinit(&t->r);
 }
 

@@ -10,6 +10,10 @@ struct test_controllers {
     struct report *report;
     struct controllers *controllers;
     struct ke_ip node_ip;
+    struct ke_buf ca_pair; /* of who signs requests */
+    struct token_keys *token_keys;
+    struct auth_bearer *bearer;
+    bool is_forbidding; /* what is asked about nodes is denied */
 };
 
 /* Synced; node "n1" at 192.0.2.1, API port 6443, DNS 10.32.0.10, CA "PEM", IngressClass kedge. */
