@@ -253,7 +253,12 @@ static enum api_body_error take_body(struct api_request *request, struct write_w
         /* Nothing says how lists of a custom kind are merged but server-side apply. */
         bool is_refused =
             rc == API_BODY_OK && write->patch == RESOURCE_PATCH_STRATEGIC && is_custom(request);
-        return is_refused ? API_BODY_UNSUPPORTED : rc;
+        if (is_refused) {
+            cJSON_Delete(write->body);
+            write->body = NULL;
+            return API_BODY_UNSUPPORTED;
+        }
+        return rc;
     }
     if (write->verb == RESOURCE_CREATE || write->verb == RESOURCE_UPDATE) {
         const struct model_subresource *sub = request->subresource;
