@@ -92,6 +92,18 @@ void api_sink_flush(struct api_sink *sink, size_t more_than)
 }
 
 /* gv NULL: v2. */
+static void print_openapi(const struct api_docs *docs, const struct api_gv_docs *gv,
+                          const struct api_gzip *gzip, struct api_sink *sink)
+{
+    if (gv != NULL) {
+        api_openapi_v3_print(docs, gv, sink);
+    } else if (gzip == docs->openapi_v2_json) {
+        api_openapi_v2_json_print(docs, sink);
+    } else {
+        api_openapi_v2_print(docs, sink);
+    }
+}
+
 static enum ke_code make_openapi(const struct api_docs *docs, const struct api_gv_docs *gv,
                                  struct api_gzip *gzip, struct ke_err *err)
 {
@@ -103,11 +115,7 @@ static enum ke_code make_openapi(const struct api_docs *docs, const struct api_g
         Z_OK) {
         return ke_fail(err, KE_NOMEM, "gzip a document");
     }
-    if (gv != NULL) {
-        api_openapi_v3_print(docs, gv, &sink);
-    } else {
-        api_openapi_v2_print(docs, &sink);
-    }
+    print_openapi(docs, gv, gzip, &sink);
     api_sink_flush(&sink, 1);
     api_sink_flush(&sink, 0); /* nothing: the end */
     (void)deflateEnd(&writer.z);
@@ -147,6 +155,12 @@ enum ke_code api_docs_openapi_v2(const struct api_docs *docs, struct ke_str *out
                                  struct ke_err *err)
 {
     return need_openapi(docs, NULL, docs->openapi_v2, out, err);
+}
+
+enum ke_code api_docs_openapi_v2_json(const struct api_docs *docs, struct ke_str *out,
+                                      struct ke_err *err)
+{
+    return need_openapi(docs, NULL, docs->openapi_v2_json, out, err);
 }
 
 /* ---- snapshots ---------------------------------------------------------------------------------
@@ -267,9 +281,29 @@ static enum ke_code make_per_group(struct api_docs *docs, const struct api_docs 
 #define ALL_DOCS(docs)                                                                             \
     {                                                                                              \
         &(docs)->core_versions, &(docs)->group_list, &(docs)->core_v2, &(docs)->core_v2beta1,      \
-            &(docs)->groups_v2, &(docs)->groups_v2beta1, &(docs)->openapi_v2_json,                 \
-            &(docs)->openapi_v3_index, &(docs)->version                                            \
+            &(docs)->groups_v2, &(docs)->groups_v2beta1, &(docs)->openapi_v3_index,                \
+            &(docs)->version                                                                       \
     }
+
+/* Made of what the documents of custom kinds are made of: their hashes say when it changes. */
+static enum ke_code make_v2_json(struct api_docs *docs, const struct api_docs *previous,
+                                 struct ke_err *err)
+{
+    struct api_doc of = { .body = KE_BUF_INIT(LIMIT_FILE_BYTES) };
+    for (size_t i = 0; i < docs->n_gvs; i++) {
+        ke_buf_addf(&of.body, "%s/%s %s\n", docs->gvs[i].group, docs->gvs[i].version,
+                    docs->gvs[i].openapi_hash);
+    }
+    enum ke_code rc = doc_seal(&of, err);
+    ke_buf_free(&of.body);
+    if (rc != KE_OK) {
+        return rc;
+    }
+    memcpy(docs->openapi_v2_json_hash, of.hash, sizeof(of.hash));
+    bool is_same = previous != NULL && strcmp(previous->openapi_v2_json_hash, of.hash) == 0;
+    docs->openapi_v2_json = is_same ? gzip_ref(previous->openapi_v2_json) : gzip_new();
+    return docs->openapi_v2_json != NULL ? KE_OK : ke_fail(err, KE_NOMEM, "documents");
+}
 
 /* What is served built in does not change: nor does the document that has only that. */
 static enum ke_code make_v2(struct api_docs *docs, const struct api_docs *previous,
@@ -285,7 +319,7 @@ static enum ke_code make_v2(struct api_docs *docs, const struct api_docs *previo
     if (rc == KE_OK && docs->openapi_v2 == NULL) {
         rc = ke_fail(err, KE_NOMEM, "documents");
     }
-    return rc;
+    return rc == KE_OK ? make_v2_json(docs, previous, err) : rc;
 }
 
 static enum ke_code make_all(struct api_docs *docs, const struct api_docs_options *options,
@@ -304,7 +338,6 @@ static enum ke_code make_all(struct api_docs *docs, const struct api_docs_option
     api_discovery_print_found(docs, true, "v2beta1", begin(&docs->core_v2beta1));
     api_discovery_print_found(docs, false, "v2", begin(&docs->groups_v2));
     api_discovery_print_found(docs, false, "v2beta1", begin(&docs->groups_v2beta1));
-    api_openapi_v2_json(options->git_version, begin(&docs->openapi_v2_json));
     api_openapi_index_print(docs, begin(&docs->openapi_v3_index));
     api_discovery_print_version(options, begin(&docs->version));
     struct api_doc *const all[] = ALL_DOCS(docs);
@@ -358,6 +391,7 @@ void api_docs_unref(struct api_docs *docs)
         ke_buf_free(&docs->groups[i].group_doc.body);
     }
     gzip_unref(docs->openapi_v2);
+    gzip_unref(docs->openapi_v2_json);
     free(docs->gvs);
     free(docs->groups);
     free(docs);

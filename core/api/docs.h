@@ -59,9 +59,10 @@ struct api_docs {
     struct api_doc group_list;                /* /apis */
     struct api_doc core_v2, core_v2beta1;     /* /api, aggregated */
     struct api_doc groups_v2, groups_v2beta1; /* /apis, aggregated */
-    struct api_doc openapi_v2_json;           /* constant but for the version */
     char openapi_v2_hash[API_HASH_TEXT];
     struct api_gzip *openapi_v2; /* in protobuf */
+    char openapi_v2_json_hash[API_HASH_TEXT];
+    struct api_gzip *openapi_v2_json;
     struct api_doc openapi_v3_index;
     struct api_doc version;
 };
@@ -90,5 +91,7 @@ enum ke_code api_docs_openapi(const struct api_docs *docs, const struct api_gv_d
 /* The same of OpenAPI v2 in protobuf. */
 enum ke_code api_docs_openapi_v2(const struct api_docs *docs, struct ke_str *out,
                                  struct ke_err *err) KE_MUST_CHECK;
+enum ke_code api_docs_openapi_v2_json(const struct api_docs *docs, struct ke_str *out,
+                                      struct ke_err *err) KE_MUST_CHECK;
 
 #endif

@@ -72,6 +72,7 @@ int api_openapi_special(const struct model_field *field);
 const char *api_openapi_special_name(int special);
 /* The whole v2 document in protobuf. Errors: sink->failed. */
 void api_openapi_v2_print(const struct api_docs *docs, struct api_sink *sink);
-void api_openapi_v2_json(struct ke_str git_version, struct ke_buf *out);
+/* The v2 document in JSON, of custom kinds alone. Errors: sink->failed. */
+void api_openapi_v2_json_print(const struct api_docs *docs, struct api_sink *sink);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OpenAPI: the v3 document of a group version around its paths and schemas, the index of them, and
- * v2 as JSON, which nobody but people asks for and which is empty. Pure; any thread.
+ * OpenAPI: the v3 document of a group version around its paths and schemas, and the index of them.
+ * Pure; any thread.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -77,11 +77,4 @@ void api_openapi_index_print(const struct api_docs *docs, struct ke_buf *out)
                     gv->version, gv->openapi_hash);
     }
     ke_buf_add_c(out, "}}\n");
-}
-
-void api_openapi_v2_json(struct ke_str git_version, struct ke_buf *out)
-{
-    ke_buf_add_c(out, "{\"swagger\":\"2.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":");
-    ke_buf_add_json_str(out, git_version);
-    ke_buf_add_c(out, "},\"paths\":{}}\n");
 }

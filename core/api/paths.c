@@ -284,18 +284,21 @@ static void respond_openapi_v2(struct api_request *request)
     static const char type[] = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
     const struct api_docs *docs = api_request_docs(request);
     struct ke_str accept = api_request_header(request, MHD_HTTP_HEADER_ACCEPT);
-    if (api_accepts(accept, JSON)) {
-        respond_doc(request, &docs->openapi_v2_json, JSON);
-        return;
-    }
-    if (!api_accepts(accept, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")) {
+    bool is_json = api_accepts(accept, JSON);
+    const char *hash = is_json ? docs->openapi_v2_json_hash : docs->openapi_v2_hash;
+    if (!is_json &&
+        !api_accepts(accept, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf")) {
         api_respond_not_acceptable(request, API_NOT_JSON, JSON);
         return;
     }
     struct ke_err err;
     struct ke_str gzip = KE_STR("");
-    bool is_known = is_known_to_client(request, docs->openapi_v2_hash);
-    enum ke_code rc = is_known ? KE_OK : api_docs_openapi_v2(docs, &gzip, &err);
+    bool is_known = is_known_to_client(request, hash);
+    enum ke_code rc = KE_OK;
+    if (!is_known) {
+        rc = is_json ? api_docs_openapi_v2_json(docs, &gzip, &err)
+                     : api_docs_openapi_v2(docs, &gzip, &err);
+    }
     if (rc != KE_OK) {
         api_respond_error(request, rc, &err);
         return;
@@ -303,9 +306,9 @@ static void respond_openapi_v2(struct api_request *request)
     struct MHD_Response *response =
         is_known ? docs_response(request, gzip) : gzip_response(request, gzip);
     if (response != NULL) {
-        add_etag(response, docs->openapi_v2_hash);
+        add_etag(response, hash);
     }
-    api_respond_with(request, is_known ? 304 : 200, type, response);
+    api_respond_with(request, is_known ? 304 : 200, is_json ? JSON : type, response);
 }
 
 static void respond_metrics(struct api_request *request)

@@ -213,7 +213,8 @@ X
     run raw /apis/multi.example.com/v1beta1/multis
     [ "$status" -ne 0 ]
     raw /openapi/v3 | jq -e '.paths | has("apis/multi.example.com/v1") and (has("apis/multi.example.com/v1beta1") | not)'
-    # m in discovery of both kinds
+    raw /openapi/v2 | jq -e '.definitions | .["com.example.multi.v1.Multi"].properties.spec.properties.new.default == "n" and
+        (has("com.example.multi.v1beta1.Multi") | not)'
     raw /apis/multi.example.com/v1 | jq -e '[.resources[].name] == ["multis"]'
 }
 
