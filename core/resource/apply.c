@@ -6,6 +6,7 @@
  */
 #include "core/resource/managed.h"
 #include "core/resource/operation.h"
+#include "core/resource/permission.h"
 
 /* ---- a Scale as part of what it scales ----------------------------------------------------- */
 
@@ -165,6 +166,8 @@ enum ke_code operation_apply(struct operation *op)
     if (!is_new)
         return operation_replace(op, current, object);
     rc = check_names_none(op, object);
+    if (rc == KE_OK)
+        rc = creation_admit(op);
     if (rc == KE_OK)
         rc = namespace_admit_create(op);
     if (rc != KE_OK) {

@@ -24,6 +24,8 @@ enum ke_code escalation_admit(struct operation *op, const cJSON *object,
  */
 enum ke_code node_restriction_admit(struct operation *op, const cJSON *object,
                                     const cJSON *old) KE_MUST_CHECK;
+/* An update or apply of what is not there creates it: that needs leave of its own. */
+enum ke_code creation_admit(struct operation *op) KE_MUST_CHECK;
 /* POST to a subresource of object: evictions and tokens. */
 enum ke_code node_restriction_admit_post(struct operation *op, const cJSON *object) KE_MUST_CHECK;
 

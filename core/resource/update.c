@@ -225,6 +225,8 @@ enum ke_code operation_update(struct operation *op)
         if (!op->kind->can_create_on_update || !op->part->is_main)
             return operation_fail_not_found(op, op->kind, op->request.name);
         rc = check_uid(op, op->body, (struct ke_str){ NULL, 0 });
+        if (rc == KE_OK)
+            rc = creation_admit(op);
         return rc == KE_OK ? operation_create(op) : rc;
     }
     if (rc != KE_OK)

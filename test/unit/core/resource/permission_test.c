@@ -138,6 +138,37 @@ static void roles_grant_what_their_writer_has(void **state)
                      KE_DENIED);
 }
 
+static enum ke_code apply(struct fixture *f, const struct auth_user *who, const char *name)
+{
+    char body[128];
+    snprintf(body, sizeof(body),
+             "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\"}}", name);
+    struct resource_request request = { .verb = RESOURCE_PATCH,
+                                        .kind = model_kind_by_id(MODEL_CONFIGMAP),
+                                        .ns = KE_STR("default"),
+                                        .name = ke_str_c(name),
+                                        .patch = RESOURCE_PATCH_APPLY,
+                                        .field_manager = KE_STR("m"),
+                                        .asker = who };
+    return test_write(&f->r, request, body);
+}
+
+static void a_patch_that_creates_needs_leave_to_create(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(
+        create(f, &master, MODEL_CLUSTERROLE, ROLE("p", RULES("\"patch\"", "\"configmaps\""))),
+        KE_OK);
+    assert_int_equal(create(f, &master, MODEL_ROLEBINDING, BINDING("p", "p", "bob")), KE_OK);
+    assert_int_equal(apply(f, &master, "a"), KE_OK);
+    assert_int_equal(apply(f, &bob, "a"), KE_OK);
+    assert_int_equal(apply(f, &bob, "b"), KE_DENIED);
+    assert_string_equal(f->r.message,
+                        "configmaps \"b\" is forbidden: User \"bob\" cannot create resource "
+                        "\"configmaps\" in API group \"\" in the namespace \"default\"");
+    assert_false(test_exists(&f->r, MODEL_CONFIGMAP, "default", "b"));
+}
+
 static void escalate_and_bind_are_verbs(void **state)
 {
     struct fixture *f = *state;
@@ -308,6 +339,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(roles_grant_what_their_writer_has, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_patch_that_creates_needs_leave_to_create, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(escalate_and_bind_are_verbs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sums_of_roles_need_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_node_keeps_to_its_own_node, set_up, tear_down),
