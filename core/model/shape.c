@@ -195,9 +195,8 @@ static struct model_shape shape_of_structural(const struct model_structural *sch
 
 struct model_shape model_shape_of_structural(const struct model_structural *schema)
 {
-    return (struct model_shape){ .kind = MODEL_SHAPE_OBJECT,
-                                 .structural = schema,
-                                 .is_root = true };
+    return (
+        struct model_shape){ .kind = MODEL_SHAPE_OBJECT, .structural = schema, .is_root = true };
 }
 
 static bool is_root_member(struct ke_str name)
