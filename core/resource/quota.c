@@ -241,6 +241,10 @@ static enum ke_code charge_all(const struct write *write, struct charges *charge
     enum ke_code rc = limits_list(write->op, MODEL_RESOURCEQUOTA, &quotas);
     for (size_t i = 0; rc == KE_OK && i < quotas.n_objects; i++) {
         ke_auto_json *quota = NULL;
+        /* One that goes is not charged for its own going. */
+        if (write->op->kind->id == MODEL_RESOURCEQUOTA &&
+            ke_str_eq(quotas.objects[i]->name, write->op->request.name))
+            continue;
         rc = charge_one(write, quotas.objects[i], &quota);
         if (rc == KE_OK && quota != NULL)
             rc = add_charge(write->op, quotas.objects[i], quota, charges);
@@ -273,10 +277,7 @@ static bool may_count(const struct operation *op, const struct registry_object *
 {
     if (!quota_counts_kind(op->kind))
         return false;
-    /* One quota that goes is counted by the controller: its own turn is taken already. */
-    if (made == NULL)
-        return op->kind->id != MODEL_RESOURCEQUOTA;
-    if (old == NULL)
+    if (made == NULL || old == NULL)
         return true;
     if (op->kind->id == MODEL_POD)
         return ke_str_eq_c(op->request.subresource, "resize");
@@ -372,6 +373,9 @@ enum ke_code quota_commit(struct operation *op, int64_t expected, const struct r
     op->charge.old = old != NULL ? registry_object_ref(old) : NULL;
     op->charge.expected = expected;
     op->charge.waiter.run = take_turn;
+    /* A quota that is deleted, or made by a patch, has the turn of its namespace already. */
+    if (op->kind->id == MODEL_RESOURCEQUOTA && op->waiter.turn != NULL)
+        return charge_and_commit(op);
     if (turns_enter(op->store->turns, key, &op->charge.waiter, &err) != KE_OK)
         return operation_fail_nomem(op);
     return KE_OK;

@@ -119,6 +119,31 @@ static void a_volume_goes_when_no_claim_has_it(void **state)
     test_wait_gone(t, MODEL_PERSISTENTVOLUME, "", "v");
 }
 
+/* Finalizers, quotas and limits hold nobody up. */
+static void a_namespace_with_all_of_it_can_be_deleted(void **state)
+{
+    struct test_controllers *t = *state;
+    assert_int_equal(test_create(&t->r, MODEL_NAMESPACE, "", "{\"metadata\":{\"name\":\"n\"}}"),
+                     KE_OK);
+    assert_int_equal(test_create(&t->r, MODEL_RESOURCEQUOTA, "n",
+                                 "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"hard\":{"
+                                 "\"persistentvolumeclaims\":\"1\",\"configmaps\":\"9\"}}}"),
+                     KE_OK);
+    assert_int_equal(test_create(&t->r, MODEL_LIMITRANGE, "n",
+                                 "{\"metadata\":{\"name\":\"l\"},\"spec\":{\"limits\":[{"
+                                 "\"type\":\"Pod\",\"max\":{\"cpu\":\"1\"}}]}}"),
+                     KE_OK);
+    test_wait_field(t, MODEL_RESOURCEQUOTA, "n", "q", "status.used.persistentvolumeclaims", "0");
+    assert_int_equal(test_create(&t->r, MODEL_PERSISTENTVOLUMECLAIM, "n",
+                                 "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"accessModes\":["
+                                 "\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":"
+                                 "\"1Gi\"}}}}"),
+                     KE_OK);
+    assert_int_equal(test_remove(&t->r, MODEL_NAMESPACE, "", "n"), KE_OK);
+    test_wait_gone(t, MODEL_PERSISTENTVOLUMECLAIM, "n", "c");
+    test_wait_gone(t, MODEL_NAMESPACE, "", "n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -128,6 +153,7 @@ int main(void)
         TEST(the_configured_ranges_are_shown),
         TEST(a_claim_goes_when_no_pod_uses_it),
         TEST(a_volume_goes_when_no_claim_has_it),
+        TEST(a_namespace_with_all_of_it_can_be_deleted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -274,6 +274,40 @@ static void quotas_count_themselves(void **state)
                                  "{\"metadata\":{\"name\":\"o\"},\"spec\":{}}"),
                      KE_DENIED);
     assert_string_equal(used(r, "q", "resourcequotas"), "1");
+    assert_int_equal(test_remove(r, MODEL_RESOURCEQUOTA, "default", "p"), KE_OK);
+    assert_string_equal(used(r, "q", "resourcequotas"), "0");
+    /* The turn of the namespace, which a patch has from its beginning, is not waited for twice. */
+    struct resource_request apply = { .verb = RESOURCE_PATCH,
+                                      .patch = RESOURCE_PATCH_APPLY,
+                                      .kind = model_kind_by_id(MODEL_RESOURCEQUOTA),
+                                      .ns = KE_STR("default"),
+                                      .name = KE_STR("a"),
+                                      .field_manager = KE_STR("m") };
+    const char *applied = "{\"apiVersion\":\"v1\",\"kind\":\"ResourceQuota\",\"metadata\":{"
+                          "\"name\":\"a\"},\"spec\":{\"hard\":{\"pods\":\"1\"}}}";
+    assert_int_equal(test_write(r, apply, applied), KE_OK);
+    assert_string_equal(used(r, "q", "resourcequotas"), "1");
+    assert_int_equal(test_remove(r, MODEL_RESOURCEQUOTA, "default", "q"), KE_OK);
+}
+
+/* What is given back as it goes, also when a finalizer kept it for a while. */
+static void what_goes_is_given_back(void **state)
+{
+    struct test_resources *r = *state;
+    quota(r, "q", "\"configmaps\":\"2\"", "");
+    assert_int_equal(test_create(r, MODEL_CONFIGMAP, "default",
+                                 "{\"metadata\":{\"name\":\"a\",\"finalizers\":[\"x.y/z\"]}}"),
+                     KE_OK);
+    assert_int_equal(configmap(r, "b"), KE_OK);
+    assert_int_equal(test_remove(r, MODEL_CONFIGMAP, "default", "b"), KE_OK);
+    assert_string_equal(used(r, "q", "configmaps"), "1");
+    assert_int_equal(test_remove(r, MODEL_CONFIGMAP, "default", "a"), KE_OK);
+    assert_string_equal(used(r, "q", "configmaps"), "1");
+    assert_int_equal(
+        test_merge(r, MODEL_CONFIGMAP, "default", "a", "{\"metadata\":{\"finalizers\":null}}"),
+        KE_OK);
+    assert_false(test_exists(r, MODEL_CONFIGMAP, "default", "a"));
+    assert_string_equal(used(r, "q", "configmaps"), "0");
 }
 
 /* ---- many at once */
@@ -365,6 +399,7 @@ int main(void)
         TEST(claims_are_charged_by_class),
         TEST(what_was_never_counted_is_not_allowed),
         TEST(quotas_count_themselves),
+        TEST(what_goes_is_given_back),
         TEST(nothing_is_exceeded_nor_lost_when_many_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
