@@ -14,10 +14,10 @@
 static void cut_to_v2(cJSON *schema, unsigned depth)
 {
     static const char *const unknown[] = { "nullable", "anyOf", "oneOf", "not" };
-    if (depth == 0) {
+    if (depth == 0 || !cJSON_IsObject(schema)) {
         return;
     }
-    for (size_t i = 0; cJSON_IsObject(schema) && i < KE_ARRAY_LEN(unknown); i++) {
+    for (size_t i = 0; i < KE_ARRAY_LEN(unknown); i++) {
         ke_json_del(schema, unknown[i]);
     }
     cJSON *it;
