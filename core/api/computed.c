@@ -153,18 +153,37 @@ cJSON *api_computed_body(struct api_request *request, const struct model_kind *k
     return KE_TAKE(body);
 }
 
+/* kind, apiVersion, metadata, as upstream. Go prints the time of what was never made as null. */
+static bool put_in_order(cJSON *object)
+{
+    static const char *const first[] = { "metadata", "apiVersion", "kind" };
+    cJSON *meta = ke_json_need_object(object, "metadata");
+    if (meta == NULL || (ke_json_get(meta, "creationTimestamp") == NULL &&
+                         !ke_json_set(meta, "creationTimestamp", cJSON_CreateNull()))) {
+        return false;
+    }
+    for (size_t i = 0; i < KE_ARRAY_LEN(first); i++) {
+        cJSON *item = cJSON_DetachItemFromObjectCaseSensitive(object, first[i]);
+        if (item != NULL && !ke_json_set_first(object, first[i], item)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void api_computed_respond(struct api_request *request, cJSON *object)
 {
     struct ke_buf text = KE_BUF_INIT(2 * LIMIT_REQUEST_BODY_BYTES);
+    bool is_whole = put_in_order(object);
     ke_json_print(object, &text);
     cJSON_Delete(object);
-    if (text.failed != KE_OK) {
+    ke_buf_add_char(&text, '\n');
+    if (!is_whole || text.failed != KE_OK) {
         ke_buf_free(&text);
         api_respond_code(request, KE_NOMEM, "");
         return;
     }
-    ke_buf_add_char(&text, '\n');
-    api_respond(request, 201, "application/json", &text);
+    api_respond_json(request, 201, &text);
 }
 
 void api_computed_invalid(struct api_request *request, const struct model_kind *kind,

@@ -64,7 +64,7 @@ review() { # TOKEN [AUDIENCE...]
     shift
     audiences=$(jq -nc '$ARGS.positional' --args "$@")
     printf '{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{"token":"%s","audiences":%s}}' \
-        "$token" "$audiences" | k create --validate=false -f - -o json
+        "$token" "$audiences" | k create -f - -o json
 }
 WHO=/apis/authentication.k8s.io/v1/selfsubjectreviews
 whoami() { # TOKEN
