@@ -24,7 +24,7 @@ void api_audit_object(struct api_request *request, const cJSON *object);
 /* The answer is on its way. */
 void api_audit_answered(struct api_audit *audit, unsigned http);
 /* Why it failed: a printed Status. */
-void api_audit_failure(struct api_audit *audit, struct ke_str status);
+void api_audit_failure(struct api_audit *audit, struct ke_str text);
 /* Value of the Audit-Id header. */
 const char *api_audit_id(const struct api_audit *audit);
 

@@ -163,6 +163,12 @@ static void remove_old(const struct audit_log *log, const struct parts *parts, c
     }
 }
 
+/* The stream is this thread's own. */
+static struct dirent *next_entry(DIR *dir)
+{
+    return readdir(dir); /* NOLINT(concurrency-mt-unsafe) */
+}
+
 static void clean_up(const struct audit_log *log)
 {
     struct parts parts = split_path(log->path);
@@ -174,7 +180,7 @@ static void clean_up(const struct audit_log *log)
     if (dir == NULL) {
         return;
     }
-    while (n < MAX_BACKUPS && (entry = readdir(dir)) != NULL) {
+    while (n < MAX_BACKUPS && (entry = next_entry(dir)) != NULL) {
         char *name = is_backup(&parts, ke_str_c(entry->d_name)) ? strdup(entry->d_name) : NULL;
         if (name != NULL) {
             names[n++] = name;
@@ -316,19 +322,19 @@ enum audit_level audit_log_level(const struct audit_log *log)
     return log != NULL ? log->options.level : AUDIT_NONE;
 }
 
-void audit_log_add(struct audit_log *log, char *text, size_t len)
+void audit_log_add(struct audit_log *log, char *line, size_t len)
 {
-    struct line *line = malloc(sizeof(*line));
-    if (line != NULL) {
-        *line = (struct line){ len, text };
+    struct line *item = malloc(sizeof(*item));
+    if (item != NULL) {
+        *item = (struct line){ len, line };
         size_t before = atomic_fetch_add(&log->queued_bytes, len);
-        if (before + len <= LIMIT_AUDIT_BYTES && ke_queue_push(log->queue, line)) {
+        if (before + len <= LIMIT_AUDIT_BYTES && ke_queue_push(log->queue, item)) {
             return;
         }
         (void)atomic_fetch_sub(&log->queued_bytes, len);
     }
+    free(item);
     free(line);
-    free(text);
     ke_metric_add(log->dropped, 1);
     ke_log(KE_LOG_WARN, "audit.dropped", KV_U("total", ke_metric_value(log->dropped)));
 }

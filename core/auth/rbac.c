@@ -173,23 +173,25 @@ static bool next_asker(const struct auth_user *user, struct ke_str ns, size_t *p
 static void print_subject(const struct rbac_subject *subject, struct ke_buf *out)
 {
     static const char *const kinds[] = { "User", "Group", "ServiceAccount" };
-    if (subject->kind == RBAC_ACCOUNT)
+    if (subject->kind == RBAC_ACCOUNT) {
         ke_buf_addf(out, "%s \"%.*s/%.*s\"", kinds[subject->kind], KE_STR_ARG(subject->account),
                     KE_STR_ARG(subject->ns));
-    else
+    } else {
         ke_buf_addf(out, "%s \"%.*s\"", kinds[subject->kind], KE_STR_ARG(subject->name));
+    }
 }
 
 static void print_allowed(const struct rbac_grant *grant, struct ke_buf *out)
 {
     const struct rbac_item *binding = grant->binding;
     const char *role = binding->is_cluster_role ? "ClusterRole" : "Role";
-    if (binding->kind == MODEL_CLUSTERROLEBINDING)
+    if (binding->kind == MODEL_CLUSTERROLEBINDING) {
         ke_buf_addf(out, "RBAC: allowed by ClusterRoleBinding \"%.*s\" of ",
                     KE_STR_ARG(binding->name));
-    else
+    } else {
         ke_buf_addf(out, "RBAC: allowed by RoleBinding \"%.*s/%.*s\" of ",
                     KE_STR_ARG(binding->name), KE_STR_ARG(binding->ns));
+    }
     ke_buf_addf(out, "%s \"%.*s\" to ", role, KE_STR_ARG(binding->role_name));
     print_subject(grant->subject, out);
 }

@@ -45,9 +45,8 @@ static bool read_binding(struct rbac_item *item, const cJSON *json)
     const cJSON *list = ke_json_get(json, "subjects");
     const cJSON *it = NULL;
     size_t n = cJSON_IsArray(list) ? (size_t)cJSON_GetArraySize(list) : 0;
-    struct rbac_subject *subjects =
-        n > 0 ? ke_arena_alloc_n(item->arena, n, sizeof(*subjects)) : NULL;
-    if (n > 0 && subjects == NULL)
+    struct rbac_subject *subjects = ke_arena_alloc_n(item->arena, n + 1, sizeof(*subjects));
+    if (subjects == NULL)
         return false;
     cJSON_ArrayForEach(it, list) {
         if (!read_subject(item, it, &subjects[item->n_subjects++]))
@@ -186,7 +185,7 @@ void rbac_snapshot_free(void *ptr)
     struct rbac_snapshot *snapshot = ptr;
     if (snapshot == NULL)
         return;
-    for (size_t i = 0; i < snapshot->n_items; i++)
+    for (size_t i = 0; snapshot->items != NULL && i < snapshot->n_items; i++)
         rbac_item_unref(snapshot->items[i]);
     free(snapshot->items);
     free(snapshot->grants);

@@ -58,7 +58,7 @@ struct rbac_snapshot {
 
 /* items: given in any order, their references are borrowed. NULL: out of memory. */
 struct rbac_snapshot *rbac_snapshot_new(struct rbac_item *const *items, size_t n_items);
-void rbac_snapshot_free(void *snapshot);
+void rbac_snapshot_free(void *ptr); /* a struct rbac_snapshot; NULL is fine */
 
 /* Walks the grants of one subject in one scope (ns empty: cluster-wide): *at NULL at first. */
 struct rbac_asker {

@@ -135,10 +135,11 @@ static enum ke_code admit_pod(const struct restriction *r)
 {
     if (r->old == NULL)
         return create_pod(r);
-    if (r->object == NULL)
+    if (r->object == NULL) {
         return is_of_node(r, r->old)
                    ? KE_OK
                    : forbid(r, "", "can only delete pods with spec.nodeName set to itself");
+    }
     if (!ke_str_eq_c(r->op->request.subresource, "status"))
         return forbid(r, "unexpected operation \"UPDATE\", ",
                       "can only create and delete mirror pods");
@@ -316,12 +317,13 @@ static enum ke_code admit_token(const struct restriction *r)
     ke_auto_json *json = registry_object_parse(pod);
     if (json == NULL)
         return operation_fail_nomem(op);
-    if (!ke_str_eq(uid, pod->uid))
+    if (!ke_str_eq(uid, pod->uid)) {
         return operation_fail_forbidden(op, op->request.name,
                                         "the UID in the bound object reference (%.*s) does not "
                                         "match the UID in record. The object might have been "
                                         "deleted and then recreated",
                                         KE_STR_ARG(uid));
+    }
     if (!is_of_node(r, json))
         return forbid_plain(r, "node requested token bound to a pod scheduled on a different node");
     return KE_OK;

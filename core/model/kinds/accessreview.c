@@ -25,14 +25,16 @@ static void validate_spec(const cJSON *spec, struct model_issues *issues)
     struct model_path at = model_path_child(&path, "resourceAttributes");
     const cJSON *resource = ke_json_get(spec, "resourceAttributes");
     const cJSON *other = ke_json_get(spec, "nonResourceAttributes");
-    if (resource != NULL && other != NULL)
+    if (resource != NULL && other != NULL) {
         model_report_invalid_raw(issues, model_path_child(&path, "nonResourceAttributes"),
                                  print_path_attributes(issues->arena, other),
                                  "cannot be specified in combination with resourceAttributes");
-    if (resource == NULL && other == NULL)
+    }
+    if (resource == NULL && other == NULL) {
         model_report_invalid_raw(issues, at, KE_STR("null"),
                                  "exactly one of nonResourceAttributes or resourceAttributes must "
                                  "be specified");
+    }
 }
 
 /* Whose rights: not asked of the Self kinds. */
@@ -84,17 +86,19 @@ static void validate_local(const cJSON *object, const cJSON *old, struct model_i
     struct model_path path = model_path_root("spec");
     struct model_path resource = model_path_child(&path, "resourceAttributes");
     validate_whose(spec, issues);
-    if (ke_json_get(spec, "nonResourceAttributes") != NULL)
+    if (ke_json_get(spec, "nonResourceAttributes") != NULL) {
         model_report_invalid_raw(
             issues, model_path_child(&path, "nonResourceAttributes"),
             print_path_attributes(issues->arena, ke_json_get(spec, "nonResourceAttributes")),
             "disallowed on this kind of request");
+    }
     if (ke_json_get(spec, "resourceAttributes") == NULL)
         validate_spec(spec, issues);
-    else if (!ke_str_eq(ke_json_path_str(spec, "resourceAttributes.namespace"), ns))
+    else if (!ke_str_eq(ke_json_path_str(spec, "resourceAttributes.namespace"), ns)) {
         model_report_invalid(issues, model_path_child(&resource, "namespace"),
                              ke_json_path_str(spec, "resourceAttributes.namespace"),
                              "must match metadata.namespace");
+    }
 }
 
 const struct model_kind model_kind_subjectaccessreview = {

@@ -17,10 +17,11 @@ static void validate(const cJSON *object, const cJSON *old, struct model_issues 
     rbac_validate_rules(object, false, issues);
     if (aggregation == NULL)
         return;
-    if (model_is_unset(aggregation, "clusterRoleSelectors"))
+    if (model_is_unset(aggregation, "clusterRoleSelectors")) {
         model_report_required(issues, path,
                               "at least one clusterRoleSelector required if aggregationRule is "
                               "non-nil");
+    }
     cJSON_ArrayForEach(selector, ke_json_get(aggregation, "clusterRoleSelectors")) {
         model_check_label_selector(issues, model_path_index(&path, i++), selector);
     }

@@ -28,10 +28,11 @@ static void validate_rule(const cJSON *rule, const struct model_path *path, bool
             model_report_invalid_raw(issues, at, printed,
                                      "namespaced rules cannot apply to non-resource URLs");
         if (!model_is_unset(rule, "apiGroups") || !model_is_unset(rule, "resources") ||
-            !model_is_unset(rule, "resourceNames"))
+            !model_is_unset(rule, "resourceNames")) {
             model_report_invalid_raw(issues, at, printed,
                                      "rules cannot apply to both regular resources and "
                                      "non-resource URLs");
+        }
         return;
     }
     if (model_is_unset(rule, "apiGroups"))

@@ -27,10 +27,11 @@ enum ke_code tls_seal(const uint8_t key[TLS_SEAL_KEY_BYTES], struct ke_str with,
     mbedtls_gcm_init(&gcm);
     ke_rand_secure(nonce, NONCE_BYTES);
     int rc = mbedtls_gcm_setkey(&gcm, MBEDTLS_CIPHER_ID_AES, key, KEY_BITS);
-    if (rc == 0)
+    if (rc == 0) {
         rc = mbedtls_gcm_crypt_and_tag(
             &gcm, MBEDTLS_GCM_ENCRYPT, plain.len, nonce, NONCE_BYTES, bytes_of(with), with.len,
             bytes_of(plain), nonce + NONCE_BYTES, TAG_BYTES, nonce + NONCE_BYTES + plain.len);
+    }
     mbedtls_gcm_free(&gcm);
     if (rc != 0)
         return mbed_fail(err, KE_BUG, rc, "seal a value");
