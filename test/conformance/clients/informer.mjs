@@ -102,3 +102,4 @@ await informer();
 await core.deleteNamespace({ name: namespace });
 clearTimeout(deadline);
 console.log('javascript: all as it should be');
+process.exit(0); // a stopped informer still holds its connection
