@@ -164,7 +164,7 @@ static void run_child(char *const *argv, const struct plumbing *p, bool is_tty, 
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGPIPE, SIG_DFL);
     (void)setsid();
     for (int i = 0; i < 3; i++) {
         (void)dup2(p->child[i], i);
@@ -172,7 +172,9 @@ static void run_child(char *const *argv, const struct plumbing *p, bool is_tty, 
     if (is_tty) {
         (void)ioctl(0, TIOCSCTTY, 0);
     }
-    execvp(argv[0], argv);
+    if (argv[0] != NULL) {
+        execvp(argv[0], argv);
+    }
     int failed = errno;
     (void)!write(report, &failed, sizeof(failed));
     _exit(127);
@@ -263,6 +265,7 @@ static void run_exec(struct fake_runtime *runtime, struct runtime_call *call)
     for (size_t i = 0; i < call->n_command && i < MAX_ARGS; i++) {
         argv[i] = ke_str_dup(call->command[i]);
     }
+    KE_ASSERT(argv[0] != NULL);
     run(runtime, call, argv);
     for (size_t i = 0; argv[i] != NULL; i++) {
         free(argv[i]);

@@ -173,8 +173,11 @@ void stream_client_syn(struct stream_client *c, uint32_t stream, const char *typ
         { KE_STR("requestid"), ke_str_c(id_text) },
     };
     ke_auto_buf frame = KE_BUF_INIT(4096);
-    spdy_put_headers(c->encoder, SPDY_SYN_STREAM, stream, false, headers, port != 0 ? 3 : 1,
-                     &frame);
+    const struct spdy_frame syn = { .kind = SPDY_SYN_STREAM,
+                                    .stream = stream,
+                                    .headers = headers,
+                                    .n_headers = port != 0 ? 3 : 1 };
+    spdy_put_headers(c->encoder, &syn, &frame);
     send_spdy(c, &frame);
 }
 

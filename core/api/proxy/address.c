@@ -189,10 +189,10 @@ static bool pick_endpoint(struct resource_store *store, struct ke_str ns, const 
     int n = cJSON_GetArraySize(endpoints);
     const cJSON *first = endpoints != NULL ? endpoints->child : NULL;
     const cJSON *at = first;
-    for (uint32_t skip = n > 0 ? ke_rand_below((uint32_t)n) : 0; skip > 0; skip--) {
+    for (uint32_t skip = n > 0 ? ke_rand_below((uint32_t)n) : 0; at != NULL && skip > 0; skip--) {
         at = at->next;
     }
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && at != NULL; i++) {
         if (is_good_endpoint(store, ns, at, out)) {
             return true;
         }

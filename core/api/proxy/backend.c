@@ -165,17 +165,26 @@ static void shake_hands(struct proxy_backend *b)
     b->is_connected = true;
 }
 
-static void go_on_connecting(struct proxy_backend *b)
+static bool is_refused(struct proxy_backend *b)
 {
     int failed = 0;
     socklen_t len = sizeof(failed);
-    if (b->session != NULL && b->io_wants != 0) {
-        shake_hands(b);
-    } else if (getsockopt(b->fd, SOL_SOCKET, SO_ERROR, &failed, &len) != 0 || failed != 0) {
-        fail(b, failed == ECONNREFUSED   ? "connect: connection refused"
-                : failed == EHOSTUNREACH ? "connect: no route to host"
-                                         : "connect: connection failed");
-    } else if (b->session != NULL) {
+    if (getsockopt(b->fd, SOL_SOCKET, SO_ERROR, &failed, &len) == 0 && failed == 0) {
+        return false;
+    }
+    fail(b, failed == ECONNREFUSED   ? "connect: connection refused"
+            : failed == EHOSTUNREACH ? "connect: no route to host"
+                                     : "connect: connection failed");
+    return true;
+}
+
+static void go_on_connecting(struct proxy_backend *b)
+{
+    bool is_shaking = b->session != NULL && b->io_wants != 0;
+    if (!is_shaking && is_refused(b)) {
+        return;
+    }
+    if (b->session != NULL) {
         shake_hands(b);
     } else {
         b->is_connected = true;

@@ -306,7 +306,7 @@ static void take_base64(struct api_link *link, struct ke_str text)
     struct ke_err err;
     while (text.len > 0 && is_listening(link)) {
         struct ke_buf bytes = KE_BUF_FIXED(memory, sizeof(memory));
-        struct ke_str whole = ke_str_sub(text, 0, 0);
+        struct ke_str whole;
         if (link->quantum_len > 0 || text.len < 4) {
             link->quantum[link->quantum_len++] = text.ptr[0];
             text = ke_str_sub(text, 1, text.len - 1);
@@ -391,7 +391,8 @@ static void take_piece(struct api_link *link, const struct ws_event *event)
 static void put_reply(struct api_link *link, uint32_t stream)
 {
     ke_auto_buf frame = KE_BUF_INIT(LIMIT_SPDY_CONTROL_BYTES);
-    spdy_put_headers(link->encoder, SPDY_SYN_REPLY, stream, false, NULL, 0, &frame);
+    const struct spdy_frame reply = { .kind = SPDY_SYN_REPLY, .stream = stream };
+    spdy_put_headers(link->encoder, &reply, &frame);
     put_spdy(link, &frame);
 }
 

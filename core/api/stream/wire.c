@@ -2,13 +2,13 @@
 /*
  * Upgraded connections. On their API loop.
  */
-#include "core/api/audit.h"
 #include "core/api/stream/wire.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "core/api/audit.h"
 #include "core/api/server_impl.h"
 #include "core/base/clock.h"
 #include "core/base/limits.h"

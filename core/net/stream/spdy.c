@@ -384,20 +384,19 @@ static void deflate_block(struct spdy_encoder *e, struct ke_str block, struct ke
     out->len += bound - e->z.avail_out;
 }
 
-void spdy_put_headers(struct spdy_encoder *e, enum spdy_kind kind, uint32_t stream, bool is_fin,
-                      const struct spdy_header *headers, size_t n_headers, struct ke_buf *out)
+void spdy_put_headers(struct spdy_encoder *e, const struct spdy_frame *frame, struct ke_buf *out)
 {
     ke_auto_buf block = KE_BUF_INIT(LIMIT_SPDY_BLOCK_BYTES);
     ke_auto_buf payload = KE_BUF_INIT(2 * LIMIT_SPDY_BLOCK_BYTES);
-    ke_buf_add_be32(&block, (uint32_t)n_headers);
-    for (size_t i = 0; i < n_headers; i++) {
-        ke_buf_add_be32(&block, (uint32_t)headers[i].name.len);
-        ke_buf_add_str(&block, headers[i].name);
-        ke_buf_add_be32(&block, (uint32_t)headers[i].value.len);
-        ke_buf_add_str(&block, headers[i].value);
+    ke_buf_add_be32(&block, (uint32_t)frame->n_headers);
+    for (size_t i = 0; i < frame->n_headers; i++) {
+        ke_buf_add_be32(&block, (uint32_t)frame->headers[i].name.len);
+        ke_buf_add_str(&block, frame->headers[i].name);
+        ke_buf_add_be32(&block, (uint32_t)frame->headers[i].value.len);
+        ke_buf_add_str(&block, frame->headers[i].value);
     }
-    ke_buf_add_be32(&payload, stream);
-    if (kind == SPDY_SYN_STREAM) {
+    ke_buf_add_be32(&payload, frame->stream);
+    if (frame->kind == SPDY_SYN_STREAM) {
         ke_buf_add_be32(&payload, 0);
         ke_buf_add_be16(&payload, 0);
     }
@@ -408,7 +407,7 @@ void spdy_put_headers(struct spdy_encoder *e, enum spdy_kind kind, uint32_t stre
         out->failed = block.failed != KE_OK ? block.failed : payload.failed;
         return;
     }
-    put_control_head(out, kind, is_fin ? FLAG_FIN : 0, payload.len);
+    put_control_head(out, frame->kind, frame->is_fin ? FLAG_FIN : 0, payload.len);
     ke_buf_add_str(out, ke_buf_str(&payload));
 }
 

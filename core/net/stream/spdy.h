@@ -80,9 +80,8 @@ struct spdy_encoder *spdy_encoder_new(void); /* NULL: out of memory */
 void spdy_encoder_free(struct spdy_encoder *encoder);
 KE_AUTO_DEFINE(spdy_encoder)
 
-/* SYN_STREAM, SYN_REPLY or HEADERS. A failure sticks to out. */
-void spdy_put_headers(struct spdy_encoder *encoder, enum spdy_kind kind, uint32_t stream,
-                      bool is_fin, const struct spdy_header *headers, size_t n_headers,
+/* SYN_STREAM, SYN_REPLY or HEADERS: kind, stream, is_fin and headers. A failure sticks to out. */
+void spdy_put_headers(struct spdy_encoder *encoder, const struct spdy_frame *frame,
                       struct ke_buf *out);
 /* Head of a data frame; len bytes (below 2^24) go behind it. */
 void spdy_put_data_head(struct ke_buf *out, uint32_t stream, bool is_fin, size_t len);

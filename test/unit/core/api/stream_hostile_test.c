@@ -276,7 +276,10 @@ static void a_spdy_client_may_leave_at_any_byte(void **state)
     size_t head_len = talk.len;
     for (uint32_t i = 0; i < KE_ARRAY_LEN(types); i++) {
         const struct spdy_header header = { KE_STR("streamtype"), ke_str_c(types[i]) };
-        spdy_put_headers(encoder, SPDY_SYN_STREAM, 2 * i + 1, false, &header, 1, &talk);
+        const struct spdy_frame syn = {
+            .kind = SPDY_SYN_STREAM, .stream = 2 * i + 1, .headers = &header, .n_headers = 1
+        };
+        spdy_put_headers(encoder, &syn, &talk);
     }
     spdy_put_data_head(&talk, 3, false, 5);
     ke_buf_add_c(&talk, "hello");
@@ -302,7 +305,12 @@ static void a_forwarding_client_may_leave_at_any_byte(void **state)
             { KE_STR("port"), ke_str_c(port) },
             { KE_STR("requestid"), KE_STR("0") },
         };
-        spdy_put_headers(encoder, SPDY_SYN_STREAM, 2 * i + 1, i == 0, headers, 3, &talk);
+        const struct spdy_frame syn = { .kind = SPDY_SYN_STREAM,
+                                        .stream = 2 * i + 1,
+                                        .is_fin = i == 0,
+                                        .headers = headers,
+                                        .n_headers = 3 };
+        spdy_put_headers(encoder, &syn, &talk);
     }
     const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     spdy_put_data_head(&talk, 3, false, sizeof(request) - 1);

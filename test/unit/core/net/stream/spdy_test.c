@@ -21,7 +21,10 @@ static void put_stream(struct spdy_encoder *e, uint32_t stream, const char *type
         { KE_STR("streamtype"), ke_str_c(type) },
         { KE_STR("port"), KE_STR("80") },
     };
-    spdy_put_headers(e, SPDY_SYN_STREAM, stream, false, headers, 2, out);
+    const struct spdy_frame frame = {
+        .kind = SPDY_SYN_STREAM, .stream = stream, .headers = headers, .n_headers = 2
+    };
+    spdy_put_headers(e, &frame, out);
 }
 
 static void header_blocks_share_one_dictionary_and_history(void **state)
@@ -182,14 +185,20 @@ static void too_many_headers_and_upper_case_are_refused(void **state)
         KE_AUTO(spdy_decoder) *d = spdy_decoder_new();
         ke_auto_buf out = KE_BUF_INIT(100000);
         struct spdy_frame frame;
-        spdy_put_headers(e, SPDY_HEADERS, 1, true, headers, n, &out);
+        frame = (struct spdy_frame){
+            .kind = SPDY_HEADERS, .stream = 1, .is_fin = true, .headers = headers, .n_headers = n
+        };
+        spdy_put_headers(e, &frame, &out);
         struct ke_str input = ke_buf_str(&out);
         assert_int_equal(next(d, &input, &frame), n == LIMIT_SPDY_HEADERS ? KE_OK : KE_TOO_LARGE);
     }
     KE_AUTO(spdy_encoder) *e = spdy_encoder_new();
     ke_auto_buf out = KE_BUF_INIT(100000);
     headers[0].name = KE_STR("Aa");
-    spdy_put_headers(e, SPDY_HEADERS, 1, false, headers, 1, &out);
+    const struct spdy_frame upper = {
+        .kind = SPDY_HEADERS, .stream = 1, .headers = headers, .n_headers = 1
+    };
+    spdy_put_headers(e, &upper, &out);
     assert_fails(out.ptr, out.len, KE_MALFORMED);
 }
 
