@@ -4,6 +4,7 @@
  */
 #include <sys/socket.h>
 
+#include "core/api/audit.h"
 #include "core/api/proxy/exchange.h"
 #include "core/base/mem.h"
 
@@ -206,6 +207,10 @@ void proxy_answer(struct proxy_exchange *x, const struct http_head *head)
     }
     if (add_fields(x, head, response)) {
         request->http = head->status;
+        if (request->audit != NULL) {
+            (void)MHD_add_response_header(response, "Audit-Id", api_audit_id(request->audit));
+            api_audit_answered(request->audit, head->status);
+        }
         request->is_queued = MHD_queue_response(request->mhd, head->status, response) == MHD_YES;
         request->is_over = request->is_queued;
     }

@@ -327,6 +327,31 @@ static void a_pod_without_a_node_or_runtime_says_so(void **state)
     assert_int_equal(f->body.len, 0);
 }
 
+static int set_up_alone(void **state)
+{
+    return test_api_set_up(state);
+}
+
+/* Nobody runs containers: as upstream where a kubelet cannot be reached, and honest. */
+static void without_a_runtime_the_node_cannot_be_reached(void **state)
+{
+    struct test_api *f = *state;
+    assert_int_equal(test_api_post(f, "/api/v1/namespaces/default/pods",
+                                   "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"nodeName\":\"n\","
+                                   "\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}"),
+                     201);
+    assert_int_equal(test_api_get(f, POD "/log"), 404);
+    test_api_assert_has(f, "nodes \\\"n\\\" not found");
+    assert_int_equal(test_api_post(f, "/api/v1/nodes", "{\"metadata\":{\"name\":\"n\"}}"), 201);
+    const char *why = "error dialing backend: nothing runs containers on node n for kedge";
+    assert_int_equal(test_api_get(f, POD "/log"), 500);
+    test_api_assert_has(f, why);
+    test_api_assert_lacks(f, "\"reason\"");
+    refused(state, POD "/exec?stdout=1&command=a", "v5.channel.k8s.io", false, 500, why);
+    refused(state, POD "/exec?stdout=1&command=a", "v4.channel.k8s.io", true, 500, why);
+    refused(state, POD "/portforward", "portforward.k8s.io", true, 500, why);
+}
+
 /* ---- SPDY --------------------------------------------------------------------------------------
  */
 
@@ -561,6 +586,8 @@ int main(void)
         TEST(a_handshake_that_is_none_is_refused),
         TEST(who_may_only_get_runs_nothing),
         TEST(a_pod_without_a_node_or_runtime_says_so),
+        cmocka_unit_test_setup_teardown(without_a_runtime_the_node_cannot_be_reached, set_up_alone,
+                                        test_api_tear_down),
         TEST(spdy_runs_when_all_streams_are_there),
         TEST(ports_are_forwarded_over_spdy),
         TEST(ports_are_forwarded_over_spdy_in_websocket),
