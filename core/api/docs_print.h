@@ -16,7 +16,7 @@ void api_discovery_print_core(struct ke_str address, struct ke_buf *out);
 /* version: "v2" or "v2beta1" of apidiscovery.k8s.io. */
 void api_discovery_print_found(const struct api_docs *docs, bool is_core, const char *version,
                                struct ke_buf *out);
-void api_discovery_print_version(const struct api_docs_options *options, struct ke_buf *out);
+void api_discovery_print_version(const struct api_docs_options *info, struct ke_buf *out);
 
 /* The kinds of a group version, by plural. */
 struct api_kinds {

@@ -92,13 +92,17 @@ bool model_message_group(const struct model_message *message, const char **out_g
     return false;
 }
 
-/* FNV-1a */
-static uint64_t mix(uint64_t hash, const void *bytes, size_t len)
+/* FNV-1a, a number or the characters of a text at a time. */
+static uint64_t mix_number(uint64_t hash, uint64_t number)
 {
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ at[i]) * 0x100000001b3;
-    return hash;
+    return (hash ^ number) * 0x100000001b3;
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++)
+        hash = mix_number(hash, (unsigned char)*text);
+    return mix_number(hash, 0);
 }
 
 uint64_t model_schema_fingerprint(void)
@@ -106,15 +110,14 @@ uint64_t model_schema_fingerprint(void)
     uint64_t hash = 0xcbf29ce484222325;
     for (size_t i = 0; i < model_schema_n_messages; i++) {
         const struct model_message *message = &model_schema_messages[i];
-        const char *name = model_message_name(message);
-        hash = mix(hash, name, strlen(name) + 1);
-        hash = mix(hash, &message->has_type_meta, sizeof(message->has_type_meta));
+        hash = mix_text(hash, model_message_name(message));
+        hash = mix_number(hash, message->has_type_meta);
         for (unsigned j = 0; j < message->n_fields; j++) {
             const struct model_field *field = model_message_field_at(message, j);
-            const char *field_name = model_field_name(field);
-            uint16_t row[4] = { field->reference, field->flags, field->kind, field->extra };
-            hash = mix(hash, field_name, strlen(field_name) + 1);
-            hash = mix(hash, row, sizeof(row));
+            hash = mix_text(hash, model_field_name(field));
+            hash =
+                mix_number(hash, (uint64_t)field->reference << 32 | (uint64_t)field->flags << 16 |
+                                     (uint64_t)field->kind << 8 | field->extra);
         }
     }
     return hash;

@@ -338,10 +338,11 @@ static bool drop_duplicates(struct yaml_reader *r, struct mapping *mapping)
     for (size_t i = 0; i + 1 < mapping->n; i++) {
         if (strcmp(members[i].node->string, members[i + 1].node->string) != 0)
             continue;
-        if (r->duplicates != NULL)
+        if (r->duplicates != NULL) {
             ke_buf_addf(r->duplicates, "%s  line %zu: key \"%s\" already set in map",
                         r->duplicates->len > 0 ? "\n" : "",
                         mapping->lines[members[i + 1].place] + 1, members[i].node->string);
+        }
         cJSON_Delete(cJSON_DetachItemViaPointer(mapping->object, members[i].node));
     }
     free(members);
