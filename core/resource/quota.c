@@ -230,6 +230,7 @@ static enum ke_code add_charge(struct operation *op, const struct registry_objec
     if (rc != KE_OK)
         return operation_fail_err(op, &err);
     charges->n++;
+    registry_object_set_form(change->object, object->form);
     change->expected = object->revision;
     change->key = ke_arena_str(op->arena, object->key);
     return change->key.ptr != NULL ? KE_OK : operation_fail_nomem(op);
