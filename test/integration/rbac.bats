@@ -177,6 +177,21 @@ EOF
     [ "$status" -ne 0 ]
 }
 
+@test "who may only read a stream of a pod may not open one" {
+    local path=/api/v1/namespaces/$NS/pods/p/exec?command=ls answer
+    k -n "$NS" create role streams --verb=get --resource=pods/exec
+    k -n "$NS" create rolebinding streams --role=streams --user=reader
+    local upgrade=(-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13'
+        -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' -H 'Sec-WebSocket-Protocol: v5.channel.k8s.io')
+    answer=$(root "$path" "${upgrade[@]}" -H 'Impersonate-User: reader')
+    assert_equal "$(code "$answer")" 403
+    assert_has "$(body "$answer" | jq -r .message)" 'cannot create resource "pods/exec"'
+    k -n "$NS" create role opens --verb=create --resource=pods/exec
+    k -n "$NS" create rolebinding opens --role=opens --user=reader
+    answer=$(root "$path" "${upgrade[@]}" -H 'Impersonate-User: reader')
+    [ "$(code "$answer")" != 403 ]
+}
+
 @test "a role that is not there is told" {
     k create clusterrolebinding lost --clusterrole=nowhere --user=lost
     run k get nodes --as lost
