@@ -24,7 +24,7 @@ static enum ke_code merge_ephemeral(struct operation *op, cJSON **object, const 
         return operation_fail_nomem(op);
     cJSON_Delete(*object);
     *object = KE_TAKE(merged);
-    return KE_OK;
+    return service_account_admit_ephemeral(op, ke_json_get(*object, "spec"));
 }
 
 static void validate_ephemeral(struct operation *op, const cJSON *object, const cJSON *old)

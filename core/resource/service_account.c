@@ -42,36 +42,40 @@ static enum ke_code read_object(struct operation *op, enum model_kind_id kind, s
     struct ke_err err = KE_ERR_INIT;
     ke_auto_object *object = NULL;
     enum ke_code rc = operation_key(op, model_kind_by_id(kind), ns, name, &key);
-    if (rc == KE_OK)
-        rc = registry_get(op->store->registry, key, &object, &err);
+    if (rc != KE_OK)
+        return rc;
+    rc = registry_get(op->store->registry, key, &object, &err);
     if (rc != KE_OK)
         return rc == KE_NOT_FOUND ? rc : operation_fail_err(op, &err);
     *out = registry_object_parse(object);
     return *out != NULL ? KE_OK : operation_fail_nomem(op);
 }
 
-static bool is_namespace_new(struct operation *op)
+static enum ke_code look_at_namespace(struct operation *op, bool *out_is_new)
 {
     ke_auto_json *ns = NULL;
     struct ke_err err = KE_ERR_INIT;
     int64_t made_us = 0;
     const struct ke_clock *clock = op->store->clock;
-    if (read_object(op, MODEL_NAMESPACE, (struct ke_str){ NULL, 0 }, op->request.ns, &ns) !=
-            KE_OK ||
-        ke_time_parse_us(ke_json_path_str(ns, "metadata.creationTimestamp"), &made_us, &err) !=
-            KE_OK)
-        return false;
-    return clock->wall_us(clock->ctx) - made_us < (int64_t)DEFAULT_LATE_S * 1000000;
+    *out_is_new = false;
+    enum ke_code rc =
+        read_object(op, MODEL_NAMESPACE, (struct ke_str){ NULL, 0 }, op->request.ns, &ns);
+    if (rc == KE_OK && ke_time_parse_us(ke_json_path_str(ns, "metadata.creationTimestamp"),
+                                        &made_us, &err) == KE_OK)
+        *out_is_new = clock->wall_us(clock->ctx) - made_us < (int64_t)DEFAULT_LATE_S * 1000000;
+    return rc == KE_NOT_FOUND ? KE_OK : rc;
 }
 
 /* *out NULL: the default account, which is about to be made, empty. */
 static enum ke_code read_account(struct operation *op, struct ke_str name, cJSON **out)
 {
+    bool is_late = false;
     enum ke_code rc = read_object(op, MODEL_SERVICEACCOUNT, op->request.ns, name, out);
     if (rc != KE_NOT_FOUND)
         return rc;
-    if (ke_str_eq_c(name, "default") && is_namespace_new(op))
-        return KE_OK;
+    rc = ke_str_eq_c(name, "default") ? look_at_namespace(op, &is_late) : KE_OK;
+    if (rc != KE_OK || is_late)
+        return rc;
     return operation_fail_forbidden(op, op->request.name,
                                     "error looking up service account %.*s/%.*s: serviceaccount "
                                     "\"%.*s\" not found",
@@ -310,4 +314,19 @@ enum ke_code service_account_admit(struct operation *op, const cJSON *pod, cJSON
     if ((wants_token(account, spec) && !mount_token(op, spec)) || !set_pull_secrets(spec, account))
         return operation_fail_nomem(op);
     return is_enforced(account) ? check_secrets(op, spec, account, name) : KE_OK;
+}
+
+enum ke_code service_account_admit_ephemeral(struct operation *op, const cJSON *spec)
+{
+    struct ke_str name = ke_json_str(spec, "serviceAccountName");
+    ke_auto_json *account = NULL;
+    enum ke_code rc = name.len > 0 ? read_account(op, name, &account) : KE_OK;
+    if (rc != KE_OK || !is_enforced(account))
+        return rc;
+    const cJSON *it;
+    cJSON_ArrayForEach(it, ke_json_get(spec, "ephemeralContainers")) {
+        if (rc == KE_OK)
+            rc = check_env(op, it, "ephemeral container", account, name);
+    }
+    return rc;
 }

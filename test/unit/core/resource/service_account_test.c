@@ -155,6 +155,33 @@ static void secrets_are_limited_where_the_account_says_so(void **state)
                      KE_OK);
 }
 
+static void containers_added_later_are_limited_too(void **state)
+{
+    struct test_resources *r = *state;
+    make_account(r, "{\"metadata\":{\"name\":\"bot\",\"annotations\":{"
+                    "\"kubernetes.io/enforce-mountable-secrets\":\"true\"}},"
+                    "\"secrets\":[{\"name\":\"yes\"}]}");
+    assert_int_equal(test_create(r, MODEL_POD, "default", POD("")), KE_OK);
+    static const char *const names[] = { "no", "yes" };
+    for (size_t i = 0; i < KE_ARRAY_LEN(names); i++) {
+        char body[512];
+        (void)snprintf(body, sizeof(body),
+                       "{\"spec\":{\"ephemeralContainers\":[{\"name\":\"d\",\"image\":\"x\","
+                       "\"env\":[{\"name\":\"E\",\"valueFrom\":{\"secretKeyRef\":{\"name\":"
+                       "\"%s\",\"key\":\"k\"}}}]}]}}",
+                       names[i]);
+        struct resource_request request = { .verb = RESOURCE_PATCH,
+                                            .patch = RESOURCE_PATCH_STRATEGIC,
+                                            .kind = model_kind_by_id(MODEL_POD),
+                                            .ns = KE_STR("default"),
+                                            .name = KE_STR("p"),
+                                            .subresource = KE_STR("ephemeralcontainers") };
+        assert_int_equal(test_write(r, request, body), i == 0 ? KE_DENIED : KE_OK);
+        if (i == 0)
+            assert_non_null(strstr(r->message, "ephemeral container d with envVar E referencing"));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -165,6 +192,7 @@ int main(void)
         TEST(pull_secrets_are_the_accounts_unless_the_pod_has_its_own),
         TEST(a_missing_account_is_refused_but_the_default_one_may_be_late),
         TEST(secrets_are_limited_where_the_account_says_so),
+        TEST(containers_added_later_are_limited_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
