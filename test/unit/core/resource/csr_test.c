@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/base/json.h"
+#include "test/support/base/alloc.h"
 #include "test/support/resources.h"
 
 /* By OpenSSL. */
@@ -178,6 +179,54 @@ static void requests_that_cannot_be_are_refused(void **state)
     }
 }
 
+#define ROUNDS_MAX 20000
+
+static void keep_code(void *ctx, const struct resource_reply *reply)
+{
+    *(enum ke_code *)ctx = reply->code;
+}
+
+/* Asked and approved again and again, each time with one allocation less. */
+static void want_of_memory_is_no_refusal(void **state)
+{
+    struct test_resources *r = *state;
+    struct auth_user user = jane();
+    static const char *const bodies[] = { NULL, "{\"status\":{\"conditions\":[" APPROVED "]}}" };
+    for (size_t i = 0; i < KE_ARRAY_LEN(bodies); i++) {
+        enum ke_code code = KE_BUG;
+        bool has_failed = true;
+        for (size_t n = 1; has_failed; n++) {
+            struct ke_err err = KE_ERR_INIT;
+            struct resource_request request = { .verb = RESOURCE_CREATE,
+                                                .kind = model_kind_by_id(
+                                                    MODEL_CERTIFICATESIGNINGREQUEST),
+                                                .asker = &user };
+            ke_auto_buf body = KE_BUF_INIT(1U << 20);
+            assert_true(n < ROUNDS_MAX);
+            ke_buf_add_c(&body, "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"request\":\"");
+            ke_buf_add_base64(&body, rsa_csr, strlen(rsa_csr));
+            ke_buf_add_c(&body, "\"" GOOD "}}");
+            if (bodies[i] != NULL) {
+                request.verb = RESOURCE_PATCH;
+                request.patch = RESOURCE_PATCH_MERGE;
+                request.name = KE_STR("c");
+                request.subresource = KE_STR("approval");
+                ke_buf_clear(&body);
+                ke_buf_add_c(&body, bodies[i]);
+            }
+            assert_int_equal(ke_json_parse(ke_buf_str(&body), &request.body, &err), KE_OK);
+            test_alloc_fail_at(n);
+            resource_submit(r->store, &request, keep_code, &code);
+            has_failed = test_alloc_end();
+            if (code != KE_NOMEM && code != KE_OK)
+                fail_msg("allocation %zu: %s", n, ke_code_name(code));
+            if (code == KE_OK && has_failed && bodies[i] == NULL)
+                assert_int_equal(test_remove(r, MODEL_CERTIFICATESIGNINGREQUEST, "", "c"), KE_OK);
+        }
+        assert_true(test_exists(r, MODEL_CERTIFICATESIGNINGREQUEST, "", "c"));
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -187,6 +236,7 @@ int main(void)
         TEST(approval_decides_approved_and_denied_and_status_the_rest),
         TEST(decisions_are_not_taken_back),
         TEST(requests_that_cannot_be_are_refused),
+        TEST(want_of_memory_is_no_refusal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
