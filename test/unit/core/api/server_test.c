@@ -200,106 +200,105 @@ static void objects_are_created_read_changed_and_deleted(void **state)
     assert_int_equal(test_api_get(f, CONFIGMAPS "/a"), 404);
 }
 
+static const struct {
+    const char *method, *path, *type, *body;
+    unsigned status;
+    const char *part;
+} refusals[] = {
+    { "POST", CONFIGMAPS, "application/json", "{\"metadata\":{\"name\":\"a\"}}", 409,
+      "\"message\":\"configmaps \\\"a\\\" already exists\",\"reason\":\"AlreadyExists\"" },
+    { "POST", CONFIGMAPS, "application/json", "{\"a\":", 400,
+      "the object provided is unrecognized (must be of type ConfigMap): couldn't get "
+      "version/kind; json parse error" },
+    { "POST", CONFIGMAPS, "application/json", "{\"kind\":\"Secret\",\"apiVersion\":\"v1\"}", 400,
+      "Secret in version \\\"v1\\\" cannot be handled as a ConfigMap" },
+    { "POST", CONFIGMAPS, "text/plain", "x", 415, "\"reason\":\"UnsupportedMediaType\"" },
+    { "POST", CONFIGMAPS "?dryRun=foo", "application/json", "{}", 422,
+      "CreateOptions.meta.k8s.io \\\"\\\" is invalid: dryRun: Unsupported value: "
+      "[]string{\\\"foo\\\"}: supported values: \\\"All\\\"" },
+    { "PATCH", CONFIGMAPS "/a", "application/x-patch", "{}", 415,
+      "\"message\":\"415: Unsupported Media Type\"" },
+    { "PATCH", CONFIGMAPS "/a", "application/apply-patch+yaml", "{}", 422,
+      "\"message\":\"PatchOptions.meta.k8s.io \\\"\\\" is invalid: fieldManager: Required "
+      "value: is required for apply patch\",\"reason\":\"Invalid\",\"details\":{\"group\":"
+      "\"meta.k8s.io\",\"kind\":\"PatchOptions\",\"causes\":[{\"reason\":"
+      "\"FieldValueRequired\",\"message\":\"Required value: is required for apply patch\","
+      "\"field\":\"fieldManager\"}]},\"code\":422}" },
+    { "PATCH", CONFIGMAPS "/a?force=true", "application/merge-patch+json", "{}", 422,
+      "force: Forbidden: may not be specified for non-apply patch" },
+    { "POST", CONFIGMAPS "?fieldManager=a%0Ab", "application/json", "{}", 422,
+      "invalid character U+000A (at position 1)" },
+    { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "{", 400,
+      "error decoding patch: " },
+    { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "[]", 400,
+      "cannot unmarshal array into Go value of type map[string]interface {}" },
+    { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "", 400,
+      "invalid object type: /, Kind=" },
+    { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml",
+      "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, nope: 1}", 500,
+      "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
+      "\"message\":\"failed to create typed patch object (/a; /v1, Kind=ConfigMap): .nope: "
+      "field not declared in schema\",\"code\":500}" },
+    { "PATCH", CONFIGMAPS "/a?fieldManager=m&fieldValidation=Strict",
+      "application/apply-patch+yaml",
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  new: x\n  new: z\n", 400,
+      "error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:" },
+    { "PATCH", CONFIGMAPS "/a", "application/json-patch+json",
+      "[{\"op\":\"remove\",\"path\":\"/no\"}]", 422,
+      "\"message\":\"the server rejected our request due to an error in our request\"" },
+    { "GET", CONFIGMAPS "/zz", NULL, NULL, 404,
+      "\"message\":\"configmaps \\\"zz\\\" not found\",\"reason\":\"NotFound\",\"details\":{"
+      "\"name\":\"zz\",\"kind\":\"configmaps\"},\"code\":404" },
+    { "GET", "/api/v1/nope", NULL, NULL, 404, "the server could not find the requested resource" },
+    { "GET", "/apis/nope/v1/x", NULL, NULL, 404, "404 page not found" },
+    { "POST", CONFIGMAPS "/a", "application/json", "{}", 405, "MethodNotAllowed" },
+    { "GET", CONFIGMAPS "?labelSelector=a%3D%3D%3D", NULL, NULL, 400,
+      "unable to parse requirement: found '='" },
+    { "GET", CONFIGMAPS "?fieldSelector=spec.foo%3Da", NULL, NULL, 400,
+      "field label not supported: spec.foo" },
+    { "GET", CONFIGMAPS "?limit=x", NULL, NULL, 400,
+      "strconv.ParseInt: parsing \\\"x\\\": invalid syntax" },
+    { "GET", CONFIGMAPS "?resourceVersion=999999", NULL, NULL, 504,
+      "\"details\":{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":\"Too large "
+      "resource version\"}],\"retryAfterSeconds\":1},\"code\":504" },
+    { "GET", CONFIGMAPS "?resourceVersionMatch=Exact", NULL, NULL, 422,
+      "\"message\":\"ListOptions.meta.k8s.io \\\"\\\" is invalid: resourceVersionMatch: "
+      "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided\","
+      "\"reason\":\"Invalid\",\"details\":{\"group\":\"meta.k8s.io\",\"kind\":\"ListOptions\","
+      "\"causes\":[{\"reason\":\"FieldValueForbidden\"" },
+    { "GET", CONFIGMAPS "?watch=true&sendInitialEvents=true", NULL, NULL, 422,
+      "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan" },
+    { "GET", CONFIGMAPS "?watch=true&resourceVersionMatch=NotOlderThan", NULL, NULL, 422,
+      "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided" },
+    { "GET", CONFIGMAPS "?watch=1&sendInitialEvents=1&resourceVersionMatch=Exact", NULL, NULL, 422,
+      "Unsupported value: \\\"Exact\\\": supported values: \\\"NotOlderThan\\\"" },
+    { "GET", CONFIGMAPS "?watch=1&sendInitialEvents=1&resourceVersionMatch=NotOlderThan&continue=x",
+      NULL, NULL, 422, "resourceVersionMatch is forbidden when continue is provided" },
+    { "GET", CONFIGMAPS "?sendInitialEvents=false", NULL, NULL, 422,
+      "sendInitialEvents is forbidden for list" },
+    { "GET", CONFIGMAPS "?resourceVersionMatch=Exact&resourceVersion=0", NULL, NULL, 422,
+      "resourceVersionMatch \\\"exact\\\" is forbidden for resourceVersion \\\"0\\\"" },
+    { "GET", CONFIGMAPS "?resourceVersion=abc", NULL, NULL, 500,
+      "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
+      "\"message\":\"resourceVersion: Invalid value: \\\"abc\\\": strconv.ParseUint: parsing "
+      "\\\"abc\\\": invalid syntax\",\"code\":500}" },
+    { "GET", CONFIGMAPS "?watch=1&resourceVersion=abc", NULL, NULL, 500, "strconv.ParseUint" },
+    { "GET", CONFIGMAPS "/a?resourceVersion=abc", NULL, NULL, 500, "strconv.ParseUint" },
+    { "GET", CONFIGMAPS, "text/html", NULL, 406, "\"message\":\"406: Not Acceptable\"" },
+    { "GET", "/apis", "application/json;as=Table;v=v1;g=meta.k8s.io", NULL, 406,
+      "only the following media types are accepted" },
+};
+
 static void refusals_read_as_upstreams(void **state)
 {
     struct test_api *f = *state;
     test_api_make_configmap(f, "a", "1");
-    static const struct {
-        const char *method, *path, *type, *body;
-        unsigned status;
-        const char *part;
-    } cases[] = {
-        { "POST", CONFIGMAPS, "application/json", "{\"metadata\":{\"name\":\"a\"}}", 409,
-          "\"message\":\"configmaps \\\"a\\\" already exists\",\"reason\":\"AlreadyExists\"" },
-        { "POST", CONFIGMAPS, "application/json", "{\"a\":", 400,
-          "the object provided is unrecognized (must be of type ConfigMap): couldn't get "
-          "version/kind; json parse error" },
-        { "POST", CONFIGMAPS, "application/json", "{\"kind\":\"Secret\",\"apiVersion\":\"v1\"}",
-          400, "Secret in version \\\"v1\\\" cannot be handled as a ConfigMap" },
-        { "POST", CONFIGMAPS, "text/plain", "x", 415, "\"reason\":\"UnsupportedMediaType\"" },
-        { "POST", CONFIGMAPS "?dryRun=foo", "application/json", "{}", 422,
-          "CreateOptions.meta.k8s.io \\\"\\\" is invalid: dryRun: Unsupported value: "
-          "[]string{\\\"foo\\\"}: supported values: \\\"All\\\"" },
-        { "PATCH", CONFIGMAPS "/a", "application/x-patch", "{}", 415,
-          "\"message\":\"415: Unsupported Media Type\"" },
-        { "PATCH", CONFIGMAPS "/a", "application/apply-patch+yaml", "{}", 422,
-          "\"message\":\"PatchOptions.meta.k8s.io \\\"\\\" is invalid: fieldManager: Required "
-          "value: is required for apply patch\",\"reason\":\"Invalid\",\"details\":{\"group\":"
-          "\"meta.k8s.io\",\"kind\":\"PatchOptions\",\"causes\":[{\"reason\":"
-          "\"FieldValueRequired\",\"message\":\"Required value: is required for apply patch\","
-          "\"field\":\"fieldManager\"}]},\"code\":422}" },
-        { "PATCH", CONFIGMAPS "/a?force=true", "application/merge-patch+json", "{}", 422,
-          "force: Forbidden: may not be specified for non-apply patch" },
-        { "POST", CONFIGMAPS "?fieldManager=a%0Ab", "application/json", "{}", 422,
-          "invalid character U+000A (at position 1)" },
-        { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "{", 400,
-          "error decoding patch: " },
-        { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "[]", 400,
-          "cannot unmarshal array into Go value of type map[string]interface {}" },
-        { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml", "", 400,
-          "invalid object type: /, Kind=" },
-        { "PATCH", CONFIGMAPS "/a?fieldManager=m", "application/apply-patch+yaml",
-          "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, nope: 1}", 500,
-          "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
-          "\"message\":\"failed to create typed patch object (/a; /v1, Kind=ConfigMap): .nope: "
-          "field not declared in schema\",\"code\":500}" },
-        { "PATCH", CONFIGMAPS "/a?fieldManager=m&fieldValidation=Strict",
-          "application/apply-patch+yaml",
-          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  new: x\n  new: z\n", 400,
-          "error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:" },
-        { "PATCH", CONFIGMAPS "/a", "application/json-patch+json",
-          "[{\"op\":\"remove\",\"path\":\"/no\"}]", 422,
-          "\"message\":\"the server rejected our request due to an error in our request\"" },
-        { "GET", CONFIGMAPS "/zz", NULL, NULL, 404,
-          "\"message\":\"configmaps \\\"zz\\\" not found\",\"reason\":\"NotFound\",\"details\":{"
-          "\"name\":\"zz\",\"kind\":\"configmaps\"},\"code\":404" },
-        { "GET", "/api/v1/nope", NULL, NULL, 404,
-          "the server could not find the requested resource" },
-        { "GET", "/apis/nope/v1/x", NULL, NULL, 404, "404 page not found" },
-        { "POST", CONFIGMAPS "/a", "application/json", "{}", 405, "MethodNotAllowed" },
-        { "GET", CONFIGMAPS "?labelSelector=a%3D%3D%3D", NULL, NULL, 400,
-          "unable to parse requirement: found '='" },
-        { "GET", CONFIGMAPS "?fieldSelector=spec.foo%3Da", NULL, NULL, 400,
-          "field label not supported: spec.foo" },
-        { "GET", CONFIGMAPS "?limit=x", NULL, NULL, 400,
-          "strconv.ParseInt: parsing \\\"x\\\": invalid syntax" },
-        { "GET", CONFIGMAPS "?resourceVersion=999999", NULL, NULL, 504,
-          "\"details\":{\"causes\":[{\"reason\":\"ResourceVersionTooLarge\",\"message\":\"Too large "
-          "resource version\"}],\"retryAfterSeconds\":1},\"code\":504" },
-        { "GET", CONFIGMAPS "?resourceVersionMatch=Exact", NULL, NULL, 422,
-          "\"message\":\"ListOptions.meta.k8s.io \\\"\\\" is invalid: resourceVersionMatch: "
-          "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided\","
-          "\"reason\":\"Invalid\",\"details\":{\"group\":\"meta.k8s.io\",\"kind\":\"ListOptions\","
-          "\"causes\":[{\"reason\":\"FieldValueForbidden\"" },
-        { "GET", CONFIGMAPS "?watch=true&sendInitialEvents=true", NULL, NULL, 422,
-          "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan" },
-        { "GET", CONFIGMAPS "?watch=true&resourceVersionMatch=NotOlderThan", NULL, NULL, 422,
-          "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided" },
-        { "GET", CONFIGMAPS "?watch=1&sendInitialEvents=1&resourceVersionMatch=Exact", NULL, NULL,
-          422, "Unsupported value: \\\"Exact\\\": supported values: \\\"NotOlderThan\\\"" },
-        { "GET",
-          CONFIGMAPS "?watch=1&sendInitialEvents=1&resourceVersionMatch=NotOlderThan&continue=x",
-          NULL, NULL, 422, "resourceVersionMatch is forbidden when continue is provided" },
-        { "GET", CONFIGMAPS "?sendInitialEvents=false", NULL, NULL, 422,
-          "sendInitialEvents is forbidden for list" },
-        { "GET", CONFIGMAPS "?resourceVersionMatch=Exact&resourceVersion=0", NULL, NULL, 422,
-          "resourceVersionMatch \\\"exact\\\" is forbidden for resourceVersion \\\"0\\\"" },
-        { "GET", CONFIGMAPS "?resourceVersion=abc", NULL, NULL, 500,
-          "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\","
-          "\"message\":\"resourceVersion: Invalid value: \\\"abc\\\": strconv.ParseUint: parsing "
-          "\\\"abc\\\": invalid syntax\",\"code\":500}" },
-        { "GET", CONFIGMAPS "?watch=1&resourceVersion=abc", NULL, NULL, 500, "strconv.ParseUint" },
-        { "GET", CONFIGMAPS "/a?resourceVersion=abc", NULL, NULL, 500, "strconv.ParseUint" },
-        { "GET", CONFIGMAPS, "text/html", NULL, 406, "\"message\":\"406: Not Acceptable\"" },
-        { "GET", "/apis", "application/json;as=Table;v=v1;g=meta.k8s.io", NULL, 406,
-          "only the following media types are accepted" },
-    };
-    for (size_t i = 0; i < KE_ARRAY_LEN(cases); i++) {
-        print_message("%s %s\n", cases[i].method, cases[i].path);
-        assert_int_equal(
-            test_api_call(f, cases[i].method, cases[i].path, cases[i].type, cases[i].body),
-            cases[i].status);
-        test_api_assert_has(f, cases[i].part);
+    for (size_t i = 0; i < KE_ARRAY_LEN(refusals); i++) {
+        print_message("%s %s\n", refusals[i].method, refusals[i].path);
+        assert_int_equal(test_api_call(f, refusals[i].method, refusals[i].path, refusals[i].type,
+                                       refusals[i].body),
+                         refusals[i].status);
+        test_api_assert_has(f, refusals[i].part);
     }
 }
 
