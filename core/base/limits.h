@@ -41,6 +41,7 @@
 #define LIMIT_ISSUE_TEXT_BYTES     (4U << 20) /* one problem of an object, its value quoted */
 #define LIMIT_ANNOTATIONS_BYTES    (256U << 10)
 #define LIMIT_LIST_ITEMS           1000 /* of a list whose items are compared with each other */
+#define LIMIT_QUOTAS               32   /* ResourceQuotas of a namespace that count one object */
 #define LIMIT_RESOURCE_NAMES       128  /* resources in one map of a LimitRange or ResourceQuota */
 #define LIMIT_DATA_BYTES           (1U << 20)  /* of a ConfigMap or Secret, decoded */
 #define LIMIT_OPERATION_BYTES      (16U << 20) /* texts and messages of one write */
@@ -94,7 +95,7 @@
 #define LIMIT_PEM_BYTES               (1U << 20)  /* a chain, a key, a bundle of roots */
 #define LIMIT_CERT_BYTES              (16U << 10) /* DER of one that we make */
 #define LIMIT_TOKEN_BYTES             (12U << 10) /* a bearer token; more is no part of a head */
-#define LIMIT_TOKENS_WAITING          256  /* for the check of their signature */
+#define LIMIT_TOKENS_WAITING          256         /* for the check of their signature */
 #define LIMIT_CACHED_TOKENS           1024        /* whose signature was checked lately */
 #define LIMIT_TLS_CACHED_SESSIONS     256
 #define LIMIT_TLS_SESSION_S           3600 /* how long a session can be taken up again */

@@ -12,7 +12,6 @@
 #include "core/resource/operation.h"
 #include "core/resource/quota_usage.h"
 
-#define MAX_QUOTAS      32 /* of one namespace, that are charged */
 #define CHARGE_ATTEMPTS 16
 
 enum ke_code limits_list(struct operation *op, enum model_kind_id kind, struct registry_list *out)
@@ -208,8 +207,8 @@ static enum ke_code charge_one(const struct write *write, const struct registry_
 
 /* The quotas as they are after the write, one change each. */
 struct charges {
-    struct registry_op changes[MAX_QUOTAS + 1]; /* [0] is for the object itself */
-    size_t n;                                   /* with it */
+    struct registry_op changes[LIMIT_QUOTAS + 1]; /* [0] is for the object itself */
+    size_t n;                                     /* with it */
 };
 
 static void charges_deinit(struct charges *charges)
@@ -222,9 +221,9 @@ static enum ke_code add_charge(struct operation *op, const struct registry_objec
                                const cJSON *quota, struct charges *charges)
 {
     struct ke_err err = KE_ERR_INIT;
-    if (charges->n > MAX_QUOTAS)
+    if (charges->n > LIMIT_QUOTAS)
         return operation_fail_forbidden(
-            op, op->request.name, "more than %d quotas of the namespace count it", MAX_QUOTAS);
+            op, op->request.name, "more than %d quotas of the namespace count it", LIMIT_QUOTAS);
     struct registry_op *change = &charges->changes[charges->n];
     enum ke_code rc = registry_object_new(object->kind, quota, &change->object, &err);
     if (rc != KE_OK)
