@@ -5,6 +5,7 @@
  * pkg/controller/clusterroleaggregation.
  */
 #include "core/auth/default_roles.h"
+#include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/controller/controller.h"
 #include "core/model/selector.h"
@@ -211,11 +212,13 @@ static void look(struct rbac_controller *self, const struct registry_object *obj
 {
     const struct registry_object *it = NULL;
     size_t pos = 0;
+    /* While a new cluster's parts come one by one, they are added up once. */
+    int64_t delay_ns = self->n_missing > 0 ? 20 * KE_MS : 0;
     if (object->kind->id != MODEL_CLUSTERROLE)
         return;
     while ((it = watch_reflector_next(self->env->reflector, MODEL_CLUSTERROLE, &pos)) != NULL) {
         if (memmem(it->json.ptr, it->json.len, "\"aggregationRule\"", 17) != NULL)
-            work_queue_add(self->sums, it->name);
+            work_queue_add_after(self->sums, it->name, delay_ns);
     }
 }
 
