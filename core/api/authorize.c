@@ -101,6 +101,10 @@ bool api_authorize(struct api_request *request)
         .path = target->path,
         .field_selector = api_query_get(&request->query, "fieldSelector"),
     };
+    /* A Namespace counts as being in itself: who may view what is in it may view it. */
+    if (asked.group.len == 0 && asked.ns.len == 0 && ke_str_eq_c(asked.resource, "namespaces")) {
+        asked.ns = asked.name;
+    }
     if (asked.name.len == 0 &&
         (ke_str_eq_c(asked.verb, "list") || ke_str_eq_c(asked.verb, "watch"))) {
         asked.name = selected_name(request, asked.field_selector);

@@ -208,6 +208,9 @@ EOF
     k -n "$NS" create rolebinding viewer --clusterrole=view --user=viewer
     await 5 k -n "$NS" auth can-i list leases.coordination.k8s.io --as viewer
     k -n "$NS" get configmaps --as viewer
+    k get namespace "$NS" --as viewer
+    run k get namespace default --as viewer
+    assert_has "$output" 'namespaces "default" is forbidden: User "viewer" cannot get resource "namespaces" in API group "" in the namespace "default"'
     run k -n "$NS" get secrets --as viewer
     [ "$status" -ne 0 ]
     await 5 sh -c "ip netns exec $AGENT_NETNS $KUBECTL get clusterrole admin -o yaml | grep -q widgets"
