@@ -27,7 +27,8 @@
 #define LIMIT_PROTOBUF_NODES       400000      /* JSON values that one body may become */
 #define LIMIT_PROTOBUF_MAP         10000       /* entries of one map */
 #define LIMIT_PROTOBUF_STEPS       (60U << 20) /* entries walked over, all maps: one full one */
-#define LIMIT_YAML_NODES           400000      /* JSON values that one text may become */
+#define LIMIT_YAML_NODES           150000      /* JSON values that a body may become */
+#define LIMIT_YAML_FILE_NODES      4000000     /* and a document of a file */
 #define LIMIT_YAML_ANCHORS         1000
 #define LIMIT_YAML_ALIASED_BYTES   (16U << 20) /* that aliases and merges may copy */
 #define LIMIT_PATCH_STEPS          (4U << 20) /* members and elements that a JSON patch walks over */

@@ -24,8 +24,8 @@ struct yaml_reader {
     yaml_parser_t parser;
     struct anchor *anchors; /* of this document */
     size_t n_anchors, cap_anchors;
-    size_t n_nodes;
-    size_t n_aliased_bytes;
+    size_t n_nodes, max_nodes; /* of this document */
+    size_t n_aliased_bytes;    /* the same */
     unsigned depth;
     struct ke_buf *duplicates; /* may be NULL */
     struct ke_err *err;
@@ -70,9 +70,9 @@ static bool next_event(struct yaml_reader *r, yaml_event_t *out)
 static bool count_nodes(struct yaml_reader *r, size_t n)
 {
     r->n_nodes += n;
-    if (r->n_nodes <= LIMIT_YAML_NODES)
+    if (r->n_nodes <= r->max_nodes)
         return true;
-    (void)ke_fail(r->err, KE_TOO_LARGE, "yaml: more than %d values", LIMIT_YAML_NODES);
+    (void)ke_fail(r->err, KE_TOO_LARGE, "yaml: more than %zu values", r->max_nodes);
     return false;
 }
 
@@ -482,6 +482,8 @@ static enum document read_document(struct yaml_reader *r, cJSON **out)
 {
     yaml_event_t event;
     forget_anchors(r);
+    r->n_nodes = 0;
+    r->n_aliased_bytes = 0;
     for (;;) {
         if (!next_event(r, &event))
             return DOCUMENT_ERROR;
@@ -518,7 +520,9 @@ static void reader_end(struct yaml_reader *r)
 enum ke_code model_yaml_parse(struct ke_str text, cJSON **out, struct ke_buf *out_duplicates,
                               struct ke_err *err)
 {
-    struct yaml_reader reader = { .duplicates = out_duplicates, .err = err };
+    struct yaml_reader reader = { .max_nodes = LIMIT_YAML_NODES,
+                                  .duplicates = out_duplicates,
+                                  .err = err };
     cJSON *value = NULL;
     if (!reader_begin(&reader, text))
         return err->code;
@@ -536,7 +540,7 @@ enum ke_code model_yaml_parse(struct ke_str text, cJSON **out, struct ke_buf *ou
 
 enum ke_code model_yaml_parse_stream(struct ke_str text, cJSON **out, struct ke_err *err)
 {
-    struct yaml_reader reader = { .err = err };
+    struct yaml_reader reader = { .max_nodes = LIMIT_YAML_FILE_NODES, .err = err };
     ke_auto_json *list = cJSON_CreateArray();
     if (list == NULL)
         return ke_fail(err, KE_NOMEM, "out of memory for YAML");
