@@ -58,14 +58,18 @@ static void add_requirements(const cJSON *spec, struct ke_buf *out)
     }
 }
 
-static void read_user(const cJSON *spec, struct auth_user *out)
+/* False: it has more groups than are looked at. */
+static bool read_user(const cJSON *spec, struct auth_user *out)
 {
+    bool is_whole = true;
     const cJSON *it = NULL;
     out->name = ke_json_str(spec, "user");
     out->uid = ke_json_str(spec, "uid");
     cJSON_ArrayForEach(it, ke_json_get(spec, "groups")) {
         if (out->n_groups < AUTH_MAX_GROUPS) {
             out->groups[out->n_groups++] = ke_json_value_str(it);
+        } else {
+            is_whole = false;
         }
     }
     const cJSON *value = NULL;
@@ -77,14 +81,20 @@ static void read_user(const cJSON *spec, struct auth_user *out)
             }
         }
     }
+    return is_whole;
 }
 
 /* status of the review, in place of what a client sent. */
-static bool set_status(cJSON *review, bool is_allowed, struct ke_str reason)
+static bool set_status(cJSON *review, bool is_allowed, bool is_whole, struct ke_str reason)
 {
     ke_json_del(review, "status");
     cJSON *status = ke_json_need_object(review, "status");
     if (status == NULL || !ke_json_set(status, "allowed", cJSON_CreateBool(is_allowed))) {
+        return false;
+    }
+    if (!is_whole &&
+        !ke_json_set_str(status, "evaluationError",
+                         KE_STR("not all groups were looked at: there are too many"))) {
         return false;
     }
     return reason.len == 0 || ke_json_set_str(status, "reason", reason);
@@ -137,8 +147,9 @@ static void answer_access(struct api_request *request, cJSON *given)
     if (!put_namespace(request, review) || !check(request, review)) {
         return;
     }
+    bool is_whole = true;
     if (request->kind->id != MODEL_SELFSUBJECTACCESSREVIEW) {
-        read_user(spec, &user);
+        is_whole = read_user(spec, &user);
         asked.user = &user;
     }
     read_spec(spec, &asked);
@@ -147,7 +158,7 @@ static void answer_access(struct api_request *request, cJSON *given)
         asked.field_selector = ke_buf_str(&selector);
     }
     bool is_allowed = options->authorize(options->authorize_ctx, &asked, &reason);
-    if (!set_status(review, is_allowed, ke_buf_str(&reason))) {
+    if (!set_status(review, is_allowed, is_whole, ke_buf_str(&reason))) {
         api_respond_code(request, KE_NOMEM, "");
         return;
     }

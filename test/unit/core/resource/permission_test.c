@@ -197,6 +197,21 @@ static void escalate_and_bind_are_verbs(void **state)
     assert_string_equal(f->r.message, "clusterroles.rbac.authorization.k8s.io \"nope\" not found");
 }
 
+static void an_update_that_creates_needs_the_right_to(void **state)
+{
+    struct fixture *f = *state;
+    struct ask put = { &bob, RESOURCE_UPDATE, MODEL_ROLE, "default", "new", "" };
+    assert_int_equal(ask(f, put, ROLE("new", "[]")), KE_DENIED);
+    assert_string_equal(
+        f->r.message, "roles.rbac.authorization.k8s.io \"new\" is forbidden: User \"bob\" cannot "
+                      "create resource \"roles\" in API group \"rbac.authorization.k8s.io\" in the "
+                      "namespace \"default\"");
+    put.who = &master;
+    assert_int_equal(ask(f, put, ROLE("new", "[]")), KE_OK);
+    put.who = &bob;
+    assert_int_equal(ask(f, put, ROLE("new", "[]")), KE_OK); /* it is there now */
+}
+
 static void sums_of_roles_need_everything(void **state)
 {
     struct fixture *f = *state;
@@ -342,6 +357,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_patch_that_creates_needs_leave_to_create, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(escalate_and_bind_are_verbs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_update_that_creates_needs_the_right_to, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(sums_of_roles_need_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_node_keeps_to_its_own_node, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_node_keeps_to_its_own_pods, set_up, tear_down),
