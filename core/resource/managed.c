@@ -164,6 +164,16 @@ enum ke_code managed_update(struct operation *op, cJSON *object, const cJSON *ol
     return KE_OK;
 }
 
+cJSON *managed_without(const cJSON *object)
+{
+    if (ke_json_path(object, "metadata.managedFields") == NULL)
+        return NULL;
+    cJSON *copy = cJSON_Duplicate(object, true);
+    if (copy != NULL)
+        cJSON_Delete(detach_managed(copy));
+    return copy;
+}
+
 /* ---- times --------------------------------------------------------------------------------- */
 
 static bool same_but_time(const cJSON *a, const cJSON *b)

@@ -35,6 +35,9 @@ enum ke_code managed_update(struct operation *op, cJSON *object, const cJSON *ol
 enum ke_code managed_apply(struct operation *op, const cJSON *config, const cJSON *live,
                            cJSON **out, cJSON **out_managed) KE_MUST_CHECK;
 
+/* Returned: a copy without managedFields. NULL: it has none, or out of memory. */
+cJSON *managed_without(const cJSON *object);
+
 /* Puts the times of old back where nothing but times of managedFields differs. False: no memory. */
 bool managed_ignore_times(cJSON *object, const cJSON *old) KE_MUST_CHECK;
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "core/auth/node.h"
+#include "core/resource/managed.h"
 #include "core/resource/permission.h"
 void operation_discard(struct operation *op)
 {
@@ -115,6 +116,10 @@ enum ke_code operation_make(struct operation *op, const cJSON *json, struct regi
 {
     struct ke_err err = KE_ERR_INIT;
     enum ke_code rc = registry_object_new(op->kind, json, out, &err);
+    /* Who owns what is worth less than the object. */
+    ke_auto_json *bare = rc == KE_TOO_LARGE ? managed_without(json) : NULL;
+    if (bare != NULL)
+        rc = registry_object_new(op->kind, bare, out, &err);
     if (rc != KE_OK)
         return operation_fail_err(op, &err);
     registry_object_set_form(*out, model_form_mark(&op->form));

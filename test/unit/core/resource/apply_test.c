@@ -477,6 +477,24 @@ static void what_kedge_derives_is_not_tracked(void **state)
     assert_true(strlen(owned(r, "client", "Update", "")) > 0);
 }
 
+static void an_object_too_large_for_its_entries_goes_without(void **state)
+{
+    struct test_resources *r = *state;
+    ke_auto_buf body = KE_BUF_INIT(4U << 20);
+    ke_buf_add_c(&body, "{\"metadata\":{\"name\":\"big\"},\"data\":{");
+    for (int i = 0; i < 60000; i++)
+        ke_buf_addf(&body, "%s\"k%05d\":\"x\"", i > 0 ? "," : "", i);
+    ke_buf_add_c(&body, "}}");
+    ke_buf_add_char(&body, '\0');
+    struct resource_request request = { .verb = RESOURCE_CREATE,
+                                        .kind = model_kind_by_id(MODEL_CONFIGMAP),
+                                        .ns = KE_STR("default"),
+                                        .field_manager = KE_STR("m") };
+    assert_int_equal(test_write(r, request, body.ptr), KE_OK);
+    assert_string_equal(test_field(r, "data.k59999"), "x");
+    assert_string_equal(test_field(r, "metadata.managedFields"), "");
+}
+
 static int set_up(void **state)
 {
     struct test_resources *r = test_malloc(sizeof(*r));
@@ -514,6 +532,7 @@ int main(void)
         CASE(kubectl_takes_over_what_it_applied_client_side),
         CASE(an_old_version_owns_in_its_own_words),
         CASE(what_kedge_derives_is_not_tracked),
+        CASE(an_object_too_large_for_its_entries_goes_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
