@@ -48,6 +48,8 @@ agent_run() {
         --kubeconfig-out "$KUBECONFIG" "${AGENT_OPTIONS[@]}" >>"$AGENT_DIR/log" 2>&1 3>&- &
     AGENT_PID=$!
     export AGENT_PID
+    # A test that starts it again is another shell than the one that stops it.
+    echo "$AGENT_PID" >"$AGENT_DIR/pid"
     await 20 agent_is_ready || {
         tail -n 50 "$AGENT_DIR/log" >&2
         return 1
@@ -58,6 +60,7 @@ agent_run() {
 agent_is_over() { [ ! -e "/proc/$AGENT_PID" ] || grep -q '^State:.Z' "/proc/$AGENT_PID/status"; }
 
 agent_end() {
+    if [ -s "${AGENT_DIR:-}/pid" ]; then AGENT_PID=$(<"$AGENT_DIR/pid"); fi
     if [ -n "${AGENT_PID:-}" ]; then
         kill "$AGENT_PID" 2>/dev/null || :
         await 20 agent_is_over
