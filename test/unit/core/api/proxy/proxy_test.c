@@ -183,6 +183,8 @@ static void what_cannot_be_reached_is_503(void **state)
                            ":1: connect: connection refused\",\"reason\":\"ServiceUnavailable\"");
     assert_int_equal(get(f, "/junk"), 503);
     test_api_assert_has(f, "malformed HTTP response");
+    assert_int_equal(test_api_get(f, NS "/pods/p/%70roxy/"), 400);
+    test_api_assert_has(f, "not a path of a proxy");
     assert_int_equal(test_api_get(f, NS "/pods/no/proxy/"), 404);
     assert_int_equal(test_api_get(f, NS "/pods/ftp:p:1/proxy/"), 400);
     test_api_assert_has(f, "invalid pod request \\\"ftp:p:1\\\"");
