@@ -202,7 +202,8 @@ static void add_object_ref(struct ke_buf *out, const struct api_request *request
     }
     ke_buf_add_c(out, ",\"objectRef\":{\"resource\":");
     ke_buf_add_json_str(out, target->resource);
-    add_member(out, "namespace", target->ns);
+    bool is_namespace = target->group.len == 0 && ke_str_eq_c(target->resource, "namespaces");
+    add_member(out, "namespace", is_namespace ? target->name : target->ns);
     add_member(out, "name", target->name.len > 0 ? target->name : ke_str_c(request->audit->name));
     add_member(out, "apiGroup", target->group);
     add_member(out, "apiVersion", target->version);
