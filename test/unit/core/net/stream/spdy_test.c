@@ -2,6 +2,7 @@
 #include <zlib.h>
 
 #include "core/net/stream/spdy.h"
+#include "test/support/base/alloc.h"
 #include "test/support/base/test.h"
 
 static enum ke_code next(struct spdy_decoder *d, struct ke_str *input, struct spdy_frame *out)
@@ -202,6 +203,33 @@ static void too_many_headers_and_upper_case_are_refused(void **state)
     assert_fails(out.ptr, out.len, KE_MALFORMED);
 }
 
+/* Whichever allocation fails, the answer is NULL or KE_NOMEM, and nothing leaks. */
+static void out_of_memory_is_said(void **state)
+{
+    (void)state;
+    KE_AUTO(spdy_encoder) *encoder = spdy_encoder_new();
+    ke_auto_buf bytes = KE_BUF_INIT(100000);
+    put_stream(encoder, 1, "error", &bytes);
+    for (size_t n = 1;; n++) {
+        struct spdy_frame frame = { .n_headers = 0 };
+        struct ke_str input = ke_buf_str(&bytes);
+        test_alloc_fail_at(n);
+        KE_AUTO(spdy_encoder) *e = spdy_encoder_new();
+        KE_AUTO(spdy_decoder) *d = spdy_decoder_new();
+        ke_auto_buf out = KE_BUF_INIT(100000);
+        enum ke_code rc = d != NULL ? next(d, &input, &frame) : KE_NOMEM;
+        if (e != NULL) {
+            put_stream(e, 1, "error", &out);
+        }
+        if (!test_alloc_end()) {
+            assert_int_equal(rc, KE_OK);
+            assert_int_equal(out.failed, KE_OK);
+            break;
+        }
+        assert_true(e == NULL || rc == KE_NOMEM || out.failed == KE_NOMEM);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +240,7 @@ int main(void)
         cmocka_unit_test(windows_are_read_and_not_counted),
         cmocka_unit_test(a_header_bomb_is_refused),
         cmocka_unit_test(too_many_headers_and_upper_case_are_refused),
+        cmocka_unit_test(out_of_memory_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
