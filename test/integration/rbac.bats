@@ -143,9 +143,9 @@ EOF
 # ---- roles -----------------------------------------------------------------------------------------------------------
 
 @test "every kubectl makes roles and bindings, and they count with the next request" {
-    local version path
-    v() { in_netns timeout 30 "$path" "$@"; }
-    while read -r version path; do
+    local version program
+    v() { in_netns timeout 30 "$program" "$@"; }
+    while read -r version program; do
         [ "${version%%.*}" = 1 ] || version=x
         v -n "$NS" create role "r-$version" --verb=get,list --resource=pods,deployments.apps --resource=pods/log
         run v -n "$NS" get pods --as "u-$version"
