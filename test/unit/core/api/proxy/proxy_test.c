@@ -362,8 +362,9 @@ static void the_server_stops_with_answers_under_way(void **state)
 
 int main(void)
 {
-    if (geteuid() != 0 || unshare(CLONE_NEWNET) != 0 ||
-        system("ip link set lo up && ip addr add " ADDRESS "/32 dev lo") != 0) {
+    bool is_alone = geteuid() == 0 && unshare(CLONE_NEWNET) == 0;
+    /* NOLINTNEXTLINE(cert-env33-c): a constant command, of a test */
+    if (!is_alone || system("ip link set lo up && ip addr add " ADDRESS "/32 dev lo") != 0) {
         (void)fprintf(stderr, "skipped: needs root for a network namespace\n");
         return 77;
     }
