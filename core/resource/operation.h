@@ -205,8 +205,7 @@ enum ke_code priority_admit_delete(struct operation *op) KE_MUST_CHECK;
 /* What the pod's runtime class costs and where it can run. */
 enum ke_code runtime_class_admit(struct operation *op, cJSON *spec) KE_MUST_CHECK;
 /* What containers added later may reach for. */
-enum ke_code service_account_admit_ephemeral(struct operation *op,
-                                             const cJSON *spec) KE_MUST_CHECK;
+enum ke_code service_account_admit_ephemeral(struct operation *op, const cJSON *spec) KE_MUST_CHECK;
 enum ke_code pod_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;
 /* Volumes and claims: finalizers, when they came about, and the default class of a claim. */
 enum ke_code volume_admit_create(struct operation *op, cJSON *object) KE_MUST_CHECK;

@@ -44,7 +44,8 @@ const struct registry_object *watch_reflector_find(const struct watch_reflector 
 /* By registry key, whatever the kind. */
 const struct registry_object *watch_reflector_find_key(const struct watch_reflector *reflector,
                                                        struct ke_str key);
-/* MODEL_CUSTOM: of all custom kinds. Walks the objects of a kind in no order: *pos from 0. NULL at the end. */
+/* MODEL_CUSTOM: of all custom kinds. Walks the objects of a kind in no order: *pos from 0. NULL at
+ * the end. */
 const struct registry_object *watch_reflector_next(const struct watch_reflector *reflector,
                                                    enum model_kind_id kind, size_t *pos);
 

@@ -397,8 +397,8 @@ sqlite_db_rewrite_next(struct sqlite_db *db, enum sqlite_db_table table, struct 
 void sqlite_db_set_erasing(struct sqlite_db *db, bool is_erasing)
 {
     (void)sqlite3_exec(db->handle,
-                       is_erasing ? "PRAGMA secure_delete = ON" : "PRAGMA secure_delete = OFF", NULL,
-                       NULL, NULL);
+                       is_erasing ? "PRAGMA secure_delete = ON" : "PRAGMA secure_delete = OFF",
+                       NULL, NULL, NULL);
 }
 
 void sqlite_db_empty_log(struct sqlite_db *db)

@@ -260,8 +260,8 @@ static enum ke_code load(struct loader *loader, int64_t *out_floor, struct ke_er
 }
 
 enum ke_code sqlite_load(struct sqlite_db *db, struct registry_cache *cache,
-                         const struct vault *vault, size_t history_bytes,
-                         struct sqlite_loaded *out, struct ke_err *err)
+                         const struct vault *vault, size_t history_bytes, struct sqlite_loaded *out,
+                         struct ke_err *err)
 {
     struct loader loader = { .db = db,
                              .cache = cache,

@@ -16,7 +16,7 @@ struct sqlite_loaded {
     uint64_t n_stale; /* values of the vault that its newest key has not sealed */
 };
 enum ke_code sqlite_load(struct sqlite_db *db, struct registry_cache *cache,
-                         const struct vault *vault, size_t history_bytes,
-                         struct sqlite_loaded *out, struct ke_err *err) KE_MUST_CHECK;
+                         const struct vault *vault, size_t history_bytes, struct sqlite_loaded *out,
+                         struct ke_err *err) KE_MUST_CHECK;
 
 #endif

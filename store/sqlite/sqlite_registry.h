@@ -31,7 +31,8 @@ struct sqlite_registry_stats {
  * Opens or makes the file, reads it whole, starts the writer. The folder must exist. options NULL:
  * as the limits say. Returned in *out (registry_free). Errors, each with the path and what to do:
  * KE_MALFORMED the file is damaged or of another program, and was not touched; KE_INVALID it is of
- * a newer kedge, or a key of its Secrets is missing; KE_UNAVAILABLE another process has it open; KE_IO; KE_NOMEM.
+ * a newer kedge, or a key of its Secrets is missing; KE_UNAVAILABLE another process has it open;
+ * KE_IO; KE_NOMEM.
  */
 enum ke_code sqlite_registry_open(const char *path, const struct sqlite_registry_options *options,
                                   struct registry **out, struct ke_err *err) KE_MUST_CHECK;
@@ -42,8 +43,8 @@ enum ke_code sqlite_registry_open(const char *path, const struct sqlite_registry
  * KE_INVALID (not encrypting), KE_CONFLICT (one is under way), KE_LIMIT (the queue is full).
  */
 enum ke_code sqlite_registry_rekey(struct registry *registry, struct ke_err *err) KE_MUST_CHECK;
-/* KE_OK: nothing is under way and the last one succeeded; KE_AGAIN: under way (err is not set); else
- * why it failed, and it will be tried again. Any thread. */
+/* KE_OK: nothing is under way and the last one succeeded; KE_AGAIN: under way (err is not set);
+ * else why it failed, and it will be tried again. Any thread. */
 enum ke_code sqlite_registry_rekey_state(struct registry *registry, uint64_t *out_n_written,
                                          struct ke_err *err) KE_MUST_CHECK;
 /* Any thread. */

@@ -25,7 +25,7 @@ struct sqlite_registry {
     atomic_uint_fast64_t n_groups;
     atomic_uint_fast64_t n_batches;
 
-    pthread_mutex_t lock; /* guards health, observer, is_observing and rekey_err */
+    pthread_mutex_t lock;    /* guards health, observer, is_observing and rekey_err */
     struct ke_err rekey_err; /* of the last rewriting that failed */
     _Atomic int rekey;       /* enum sqlite_rekey: asked for by any thread, done by the writer */
     atomic_uint_fast64_t n_rewritten;
@@ -43,10 +43,10 @@ struct sqlite_registry {
     int64_t behind_due_ns; /* when they are written; 0: there are none */
     int64_t probe_due_ns;  /* when a disk that failed is tried again; 0: it works */
     int64_t probe_delay_ns;
-    int64_t reserved; /* revisions up to here may be given */
-    int64_t trimmed;  /* events up to here are gone from the file */
-    struct vault *vault;   /* NULL: Secrets are written as they are */
-    struct ke_buf sealed;  /* the value being written */
+    int64_t reserved;     /* revisions up to here may be given */
+    int64_t trimmed;      /* events up to here are gone from the file */
+    struct vault *vault;  /* NULL: Secrets are written as they are */
+    struct ke_buf sealed; /* the value being written */
     struct sqlite_rewrite {
         bool is_new_key;            /* to be made first */
         enum sqlite_db_table table; /* being gone through */

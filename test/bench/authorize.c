@@ -45,11 +45,12 @@ static void put_binding(struct registry *registry, unsigned i, const char *user,
     struct ke_err err = KE_ERR_INIT;
     cJSON *json = NULL;
     char text[512];
-    (void)snprintf(text, sizeof(text),
-                   "{\"metadata\":{\"name\":\"b%u\",\"namespace\":\"default\"},\"roleRef\":{\"kind\":"
-                   "\"ClusterRole\",\"name\":\"%s\"},\"subjects\":[{\"kind\":\"User\",\"name\":"
-                   "\"%s\"},{\"kind\":\"Group\",\"name\":\"team-%u\"}]}",
-                   i, role, user, i);
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"metadata\":{\"name\":\"b%u\",\"namespace\":\"default\"},\"roleRef\":{\"kind\":"
+        "\"ClusterRole\",\"name\":\"%s\"},\"subjects\":[{\"kind\":\"User\",\"name\":"
+        "\"%s\"},{\"kind\":\"Group\",\"name\":\"team-%u\"}]}",
+        i, role, user, i);
     if (ke_json_parse(ke_str_c(text), &json, &err) != KE_OK)
         die("binding", &err);
     put(registry, MODEL_ROLEBINDING, json);
