@@ -110,7 +110,7 @@ static bool matches(const struct api_watch *watch, const struct registry_object 
 {
     return object != NULL &&
            model_selector_matches(watch->labels, object->labels, object->n_labels) &&
-           model_selector_matches(watch->fields, object->fields, object->n_fields);
+           registry_object_matches(object, watch->encoder.kind, watch->fields);
 }
 
 /* As a client with this selector sees the change. */

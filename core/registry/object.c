@@ -317,3 +317,24 @@ cJSON *registry_object_parse(const struct registry_object *object)
     struct ke_err err = KE_ERR_INIT;
     return ke_json_parse(object->json, &json, &err) == KE_OK ? json : NULL;
 }
+
+/* ---- fields of now --------------------------------------------------------------------------- */
+
+bool registry_object_matches(const struct registry_object *object, const struct model_kind *kind,
+                             const struct model_selector *fields)
+{
+    if (fields == NULL || kind->custom == NULL || object->kind == kind)
+        return model_selector_matches(fields, object->fields, object->n_fields);
+    ke_auto_json *json = registry_object_parse(object);
+    struct registry_object sizes = *object;
+    struct packer measure = { .memory = NULL };
+    uint32_t n = json != NULL ? pack_fields(&measure, kind, json, &sizes, NULL) : 0;
+    size_t pairs_bytes = n * sizeof(struct model_pair);
+    ke_auto_ptr char *memory = n > 0 ? ke_alloc(pairs_bytes + measure.used) : NULL;
+    if (memory == NULL)
+        return false;
+    struct model_pair *pairs = (struct model_pair *)(void *)memory;
+    struct packer packer = { .memory = memory + pairs_bytes };
+    n = pack_fields(&packer, kind, json, &sizes, pairs);
+    return model_selector_matches(fields, pairs, n);
+}

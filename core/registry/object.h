@@ -61,6 +61,11 @@ void registry_object_unref(const struct registry_object *object); /* NULL is fin
 /* A parsed copy (cJSON_Delete); NULL: out of memory. */
 cJSON *registry_object_parse(const struct registry_object *object);
 
+/* Does a field selector (NULL: all) of kind match? Of a custom kind whose fields changed since the
+ * object was stored they are read from its text; out of memory: no. */
+bool registry_object_matches(const struct registry_object *object, const struct model_kind *kind,
+                             const struct model_selector *fields);
+
 static inline void registry_object_autounref(struct registry_object **p)
 {
     registry_object_unref(*p);

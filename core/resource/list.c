@@ -49,11 +49,11 @@ enum ke_code resource_check_fields(const struct model_kind *kind,
     return KE_OK;
 }
 
-static bool is_wanted(const struct resource_list_options *options,
-                      const struct registry_object *object)
+static bool is_wanted(const struct listing *listing, const struct registry_object *object)
 {
+    const struct resource_list_options *options = listing->options;
     return model_selector_matches(options->labels, object->labels, object->n_labels) &&
-           model_selector_matches(options->fields, object->fields, object->n_fields);
+           registry_object_matches(object, listing->kind, options->fields);
 }
 
 /* What revision the caller's words mean. */
@@ -97,7 +97,7 @@ static bool keep(struct listing *listing, struct registry_object *object)
 static bool take_page(struct listing *listing, const struct registry_list *page, size_t limit)
 {
     for (size_t i = 0; i < page->n_objects; i++) {
-        if (!is_wanted(listing->options, page->objects[i]))
+        if (!is_wanted(listing, page->objects[i]))
             continue;
         if (!keep(listing, page->objects[i]))
             return false;
@@ -168,7 +168,7 @@ static enum ke_code look_up(struct listing *listing, struct ke_str name, struct 
         return rc;
     if (object->revision > listing->found.revision)
         listing->found.revision = object->revision;
-    if (is_wanted(listing->options, object) && !keep(listing, object))
+    if (is_wanted(listing, object) && !keep(listing, object))
         return ke_fail(err, KE_NOMEM, "list of %s", listing->kind->plural);
     return KE_OK;
 }

@@ -190,6 +190,47 @@ static void says_which_rules_it_does_not_evaluate(void **state)
     assert_non_null(strstr(r->warnings, "x-kubernetes-validations are stored but not evaluated"));
 }
 
+static size_t count_by_color(struct test_resources *r, const char *color)
+{
+    struct ke_err err = KE_ERR_INIT;
+    char text[64];
+    snprintf(text, sizeof(text), "spec.color=%s", color);
+    KE_AUTO(model_selector) *fields = NULL;
+    assert_int_equal(model_selector_parse_fields(ke_str_c(text), &fields, &err), KE_OK);
+    struct resource_list_options options = { .fields = fields };
+    struct resource_list list = { .continue_token = NULL };
+    assert_int_equal(resource_list(r->store, find(r, "v1", NULL), &options, &list, &err), KE_OK);
+    size_t n = list.items.n_objects;
+    resource_list_free(&list);
+    return n;
+}
+
+static void selects_by_fields_that_came_later(void **state)
+{
+    struct test_resources *r = *state;
+    struct ke_err err = KE_ERR_INIT;
+    KE_AUTO(model_selector) *fields = NULL;
+    assert_int_equal(model_selector_parse_fields(KE_STR("spec.color=red"), &fields, &err), KE_OK);
+    assert_int_equal(resource_check_fields(find(r, "v1", NULL), fields, &err), KE_MALFORMED);
+    assert_int_equal(write(r, RESOURCE_CREATE, "v1", "",
+                           "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"color\":\"red\"}}"),
+                     KE_OK);
+    struct resource_request change = { .verb = RESOURCE_PATCH,
+                                       .patch = RESOURCE_PATCH_JSON,
+                                       .kind = model_kind_by_id(MODEL_CUSTOMRESOURCEDEFINITION),
+                                       .name = KE_STR(CRD) };
+    assert_int_equal(test_write(r, change,
+                                "[{\"op\":\"add\",\"path\":\"/spec/versions/0/selectableFields\","
+                                "\"value\":[{\"jsonPath\":\".spec.color\"}]}]"),
+                     KE_OK);
+    assert_int_equal(resource_check_fields(find(r, "v1", NULL), fields, &err), KE_OK);
+    assert_int_equal(write(r, RESOURCE_CREATE, "v1", "",
+                           "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"color\":\"red\"}}"),
+                     KE_OK);
+    assert_int_equal(count_by_color(r, "red"), 2);
+    assert_int_equal(count_by_color(r, "blue"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +238,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_status_and_spec_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(serves_other_versions_of_what_is_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follows_its_definition, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(selects_by_fields_that_came_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(says_which_rules_it_does_not_evaluate, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
