@@ -346,24 +346,30 @@ enum ke_code sqlite_db_set_meta(struct sqlite_db *db, enum sqlite_db_meta name, 
     return run(db, STATEMENT_SET_META, err);
 }
 
-/* The row's own memory goes with the reset of the statement: copied first. */
+/* A row, copied: its own memory goes with the reset of the statement. */
+struct copied_row {
+    int64_t at;
+    struct ke_buf text; /* key and value */
+    size_t key_len;
+};
+
+/* The next row behind row->at. */
 static enum ke_code read_next(struct sqlite_db *db, enum sqlite_db_table table,
-                              struct ke_str prefix, int64_t *at, struct ke_buf *out,
-                              size_t *out_key_len, struct ke_err *err)
+                              struct ke_str prefix, struct copied_row *row, struct ke_err *err)
 {
     sqlite3_stmt *stmt =
         db->statements[table == SQLITE_DB_STATE ? STATEMENT_NEXT_OBJECT : STATEMENT_NEXT_EVENT];
-    (void)sqlite3_bind_int64(stmt, 1, *at);
+    (void)sqlite3_bind_int64(stmt, 1, row->at);
     bind_str(stmt, 2, prefix, true);
     int rc = sqlite3_step(stmt);
     enum ke_code code = rc == SQLITE_DONE ? KE_NOT_FOUND : KE_OK;
     if (rc == SQLITE_ROW) {
         struct ke_str key = column_text(stmt, 1);
-        *at = sqlite3_column_int64(stmt, 0);
-        *out_key_len = key.len;
-        ke_buf_add_str(out, key);
-        ke_buf_add_str(out, column_text(stmt, 2));
-        code = ke_buf_check(out, "row", err);
+        row->at = sqlite3_column_int64(stmt, 0);
+        row->key_len = key.len;
+        ke_buf_add_str(&row->text, key);
+        ke_buf_add_str(&row->text, column_text(stmt, 2));
+        code = ke_buf_check(&row->text, "row", err);
     } else if (rc != SQLITE_DONE) {
         code = fail(db, err);
     }
@@ -376,15 +382,16 @@ enum ke_code /* NOLINTNEXTLINE(readability-function-size) */
 sqlite_db_rewrite_next(struct sqlite_db *db, enum sqlite_db_table table, struct ke_str prefix,
                        int64_t *at, sqlite_db_rewrite_fn *fn, void *ctx, struct ke_err *err)
 {
-    ke_auto_buf row = KE_BUF_INIT(4 * LIMIT_OBJECT_BYTES);
-    size_t key_len = 0;
+    struct copied_row row = { .at = *at, .text = KE_BUF_INIT(4 * LIMIT_OBJECT_BYTES) };
     struct ke_str value = { NULL, 0 };
-    enum ke_code rc = read_next(db, table, prefix, at, &row, &key_len, err);
-    if (rc != KE_OK)
-        return rc;
-    struct ke_str all = ke_buf_str(&row);
-    rc = fn(ctx, ke_str_sub(all, 0, key_len), ke_str_sub(all, key_len, all.len - key_len), &value,
-            err);
+    enum ke_code rc = read_next(db, table, prefix, &row, err);
+    struct ke_str all = ke_buf_str(&row.text);
+    if (rc == KE_OK) {
+        *at = row.at;
+        rc = fn(ctx, ke_str_sub(all, 0, row.key_len),
+                ke_str_sub(all, row.key_len, all.len - row.key_len), &value, err);
+    }
+    ke_buf_free(&row.text);
     if (rc != KE_OK || value.ptr == NULL)
         return rc;
     enum statement statement =

@@ -66,7 +66,8 @@ enum ke_code sqlite_db_set_meta(struct sqlite_db *db, enum sqlite_db_meta name, 
                                 struct ke_err *err) KE_MUST_CHECK;
 /*
  * Rows whose values may have to be written anew, one at a time: the first behind *at (0 at first)
- * whose key begins with prefix. fn gives the value that it is to have; {NULL, 0}: as it is.
+ * whose key begins with prefix. fn gives the value that it is to have, not borrowed from what it is
+ * given; {NULL, 0}: as it is.
  * KE_NOT_FOUND: there are no more.
  */
 enum sqlite_db_table { SQLITE_DB_STATE, SQLITE_DB_EVENT };

@@ -227,7 +227,7 @@ static enum ke_code on_definition(void *ctx, const struct sqlite_db_row *row, st
         return KE_OK;
     ke_auto_object *object = NULL;
     enum ke_code rc = load_text(loader, row->key, row->value, row->revision, &object, err);
-    if (rc != KE_OK)
+    if (rc != KE_OK || object == NULL)
         return rc;
     struct ke_err why = KE_ERR_INIT;
     if (registry_cache_define(loader->cache, object, &why) != KE_OK)
