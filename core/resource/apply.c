@@ -36,10 +36,11 @@ static enum ke_code config_of_scale(struct operation *op, cJSON **out)
     char memory[256];
     struct ke_buf version = KE_BUF_FIXED(memory, sizeof(memory));
     model_version_format(op->version, &version);
-    if (!ke_str_eq_c(ke_json_str(op->body, "kind"), op->spoken->kind))
+    if (!ke_str_eq_c(ke_json_str(op->body, "kind"), op->spoken->kind)) {
         return operation_fail(op, KE_MALFORMED, "invalid object type: %.*s, Kind=%.*s",
                               KE_STR_ARG(ke_json_str(op->body, "apiVersion")),
                               KE_STR_ARG(ke_json_str(op->body, "kind")));
+    }
     ke_auto_json *config = cJSON_CreateObject();
     const cJSON *replicas = ke_json_path(op->body, "spec.replicas");
     const cJSON *meta = ke_json_get(op->body, "metadata");
@@ -108,11 +109,12 @@ static enum ke_code check_names_none(struct operation *op, const cJSON *object)
 {
     struct ke_str uid = ke_json_path_str(object, "metadata.uid");
     struct ke_str revision = ke_json_path_str(op->body, "metadata.resourceVersion");
-    if (uid.len > 0)
+    if (uid.len > 0) {
         return operation_fail_conflict(op,
                                        "Precondition failed: UID in precondition: %.*s, UID in "
                                        "object meta: ",
                                        KE_STR_ARG(uid));
+    }
     return revision.len > 0 && !ke_str_eq_c(revision, "0") ? operation_fail_modified(op) : KE_OK;
 }
 

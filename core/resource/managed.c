@@ -147,11 +147,11 @@ enum ke_code managed_update(struct operation *op, cJSON *object, const cJSON *ol
         cJSON *copy = cJSON_Duplicate(op->managed, true);
         return copy != NULL && managed_set(object, copy) ? KE_OK : operation_fail_nomem(op);
     }
-    auto_managed_write write;
+    KE_CLEANUP(managed_write_deinit) struct managed_write write;
     if (!managed_write_init(&write, op, "Update"))
         return operation_fail_nomem(op);
     struct apply_managers managers = { .items = NULL };
-    auto_managed_pair pair = { .before = NULL };
+    KE_CLEANUP(managed_pair_deinit) struct managed_pair pair = { .before = NULL };
     bool has_any = read_managers(op, &write.work, sent, old, &managers);
     if (!has_any && !write.work.has_failed && is_untracked(op, object, old))
         return KE_OK;

@@ -232,11 +232,12 @@ static enum ke_code try_apply(struct operation *op, struct attempt *a)
 {
     struct managed_write *write = a->write;
     struct apply_managers managers;
-    ke_auto_json *merged = NULL;
+    struct apply_outcome outcome;
     if (!read_managers(write, a->live, a->zero, &managers) ||
-        !apply_managers_apply(&write->work, &write->apply, a->live, a->config, &managers,
-                              &a->conflicts, &merged))
+        !apply_managers_apply(&write->work, &write->apply, a->live, a->config, &managers, &outcome))
         return operation_fail_nomem(op);
+    ke_auto_json *merged = outcome.object;
+    a->conflicts = outcome.conflicts;
     if (a->conflicts.n > 0)
         return KE_OK;
     if (merged == NULL)
@@ -270,7 +271,7 @@ static enum ke_code apply_checked(struct operation *op, struct attempt *a)
 enum ke_code managed_apply(struct operation *op, const cJSON *config, const cJSON *live,
                            cJSON **out, cJSON **out_managed)
 {
-    auto_managed_write write;
+    KE_CLEANUP(managed_write_deinit) struct managed_write write;
     if (!managed_write_init(&write, op, "Apply"))
         return operation_fail_nomem(op);
     write.apply.is_forced = op->request.is_forced;

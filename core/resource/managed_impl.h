@@ -17,7 +17,6 @@ struct managed_write {
 /* operation: "Apply" or "Update". False: out of memory; deinit it all the same. */
 bool managed_write_init(struct managed_write *write, struct operation *op, const char *operation);
 void managed_write_deinit(struct managed_write *write);
-#define auto_managed_write KE_CLEANUP(managed_write_deinit) struct managed_write
 
 /* Objects that were made for a comparison; what sets borrow must outlive their printing. */
 struct managed_pair {
@@ -29,7 +28,6 @@ static inline void managed_pair_deinit(struct managed_pair *pair)
     cJSON_Delete(pair->before);
     cJSON_Delete(pair->after);
 }
-#define auto_managed_pair KE_CLEANUP(managed_pair_deinit) struct managed_pair
 
 /* Returned: object (stored version; NULL: not there yet) as the client's version shows it. NULL:
  * out of memory. */

@@ -80,18 +80,18 @@ static bool apply(struct scene *s, const char *who, const cJSON *live, const cJS
                                               .api_version = KE_STR("v1") },
                                  .now = KE_STR("2026-01-01T00:00:00Z"),
                                  .is_forced = true };
-    struct apply_conflicts conflicts;
-    if (!apply_managers_apply(&s->work, &write, live, config, &s->managers, &conflicts, out))
+    struct apply_outcome outcome;
+    if (!apply_managers_apply(&s->work, &write, live, config, &s->managers, &outcome))
         return false;
+    *out = outcome.object;
     if (*out == NULL)
         return true;
     /* The same again: nothing changes, and nobody is in the way. */
     write.is_forced = false;
-    cJSON *again = NULL;
-    bool is_done =
-        apply_managers_apply(&s->work, &write, *out, config, &s->managers, &conflicts, &again);
-    bool is_steady = again == NULL && conflicts.n == 0;
-    cJSON_Delete(again);
+    bool is_done = apply_managers_apply(&s->work, &write, *out, config, &s->managers, &outcome);
+    bool is_steady = is_done && outcome.object == NULL && outcome.conflicts.n == 0;
+    if (is_done)
+        cJSON_Delete(outcome.object);
     if (is_done && !is_steady)
         abort();
     return is_done;

@@ -198,6 +198,7 @@ static void merge_oldest(struct apply_work *work, struct apply_managers *manager
     for (size_t i = managers->n - n_updates; i < managers->n && n_updates > max; i++) {
         struct apply_manager *manager = &managers->items[i];
         struct apply_manager **first = first_of(seen, manager->api_version);
+        KE_ASSERT(seen->versions != NULL && seen->first != NULL);
         if (first == NULL) {
             seen->versions[seen->n] = manager->api_version;
             seen->first[seen->n] = manager;

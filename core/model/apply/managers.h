@@ -82,14 +82,18 @@ struct apply_conflicts {
     size_t n_fields; /* of all */
 };
 
+struct apply_outcome {
+    cJSON *object; /* to be freed; NULL: nothing changed, or there are conflicts */
+    struct apply_conflicts conflicts;
+};
+
 /*
- * Applies config (checked, of manager.api_version) to live. *out is given the result, of the same
- * version, or NULL when nothing changed. With conflicts (not forced) out->n is not 0, and *out and
- * managers are to be thrown away. False: out of memory.
+ * Applies config (checked, of manager.api_version) to live. out->object is of the same version.
+ * With conflicts (not forced) managers are to be thrown away. False: out of memory.
  */
 bool apply_managers_apply(struct apply_work *work, const struct apply_write *write,
                           const cJSON *live, const cJSON *config, struct apply_managers *managers,
-                          struct apply_conflicts *conflicts, cJSON **out) KE_MUST_CHECK;
+                          struct apply_outcome *out) KE_MUST_CHECK;
 
 /* "Apply failed with 1 conflict: conflict with "m1": .spec.replicas", or a list of them. */
 void apply_conflicts_print(const struct apply_conflicts *conflicts, struct ke_buf *out);

@@ -34,6 +34,7 @@ static bool add_member(struct apply_work *work, cJSON *out, const char *name, cJ
 {
     if (value == NULL)
         return false;
+    KE_ASSERT(name != NULL);
     if (value->string == NULL || strcmp(value->string, name) != 0) {
         char *copied = cJSON_malloc(strlen(name) + 1);
         if (copied == NULL) {

@@ -100,13 +100,10 @@ const struct apply_set *apply_set_union(struct apply_work *work, const struct ap
     const struct apply_node *x = NULL;
     const struct apply_node *y = NULL;
     while (next_pair(&pair, &x, &y)) {
-        if (x != NULL && y != NULL)
-            apply_builder_add(work, &out, x->element, x->is_member || y->is_member,
-                              apply_set_union(work, x->below, y->below));
-        else
-            apply_builder_add(work, &out, x != NULL ? x->element : y->element,
-                              x != NULL ? x->is_member : y->is_member,
-                              x != NULL ? x->below : y->below);
+        const struct apply_node *one = x != NULL ? x : y;
+        bool is_both = x != NULL && y != NULL;
+        apply_builder_add(work, &out, one->element, one->is_member || (is_both && y->is_member),
+                          is_both ? apply_set_union(work, x->below, y->below) : one->below);
     }
     return apply_builder_finish(work, &out);
 }

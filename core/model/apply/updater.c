@@ -20,7 +20,6 @@ static void typed_deinit(struct typed *typed)
     cJSON_Delete(typed->made);
     typed->made = NULL;
 }
-#define auto_typed KE_CLEANUP(typed_deinit) struct typed
 
 /* False: that version is not served (or out of memory: the work says so). */
 static bool convert(struct apply_work *work, const struct apply_versions *versions,
@@ -172,8 +171,8 @@ static const struct apply_changes *changes_in(struct write *w, struct ke_str ver
         return &w->changes;
     if (w->other_version.len > 0 && ke_str_eq(version, w->other_version))
         return &w->other_changes;
-    auto_typed before = { .made = NULL };
-    auto_typed after = { .made = NULL };
+    KE_CLEANUP(typed_deinit) struct typed before = { .made = NULL };
+    KE_CLEANUP(typed_deinit) struct typed after = { .made = NULL };
     struct ke_str from = w->as->manager.api_version;
     if (!convert(w->work, w->as->versions, w->old, from, version, &before) ||
         !convert(w->work, w->as->versions, w->object, from, version, &after))
@@ -337,8 +336,8 @@ static bool add_back_all_owned(struct apply_work *work, const struct apply_versi
         return false;
     for (size_t i = 0; i < managers->n; i++) {
         struct ke_str version = managers->items[i].api_version;
-        auto_typed merged_there = { .made = NULL };
-        auto_typed pruned_there = { .made = NULL };
+        KE_CLEANUP(typed_deinit) struct typed merged_there = { .made = NULL };
+        KE_CLEANUP(typed_deinit) struct typed pruned_there = { .made = NULL };
         if (is_done(managers, i, at))
             continue;
         if (!convert(work, versions, merged->object, at, version, &merged_there) ||
@@ -392,7 +391,7 @@ static bool prune(struct apply_work *work, const struct apply_write *write,
                   cJSON **object)
 {
     struct ke_str version = write->manager.api_version;
-    auto_typed merged = { .made = NULL };
+    KE_CLEANUP(typed_deinit) struct typed merged = { .made = NULL };
     if (last->fields == NULL)
         return true;
     if (!convert(work, write->versions, *object, version, last->api_version, &merged))
@@ -450,11 +449,10 @@ static void strip_servers(struct apply_work *work, const struct apply_write *wri
 
 bool apply_managers_apply(struct apply_work *work, const struct apply_write *write,
                           const cJSON *live, const cJSON *config, struct apply_managers *managers,
-                          struct apply_conflicts *conflicts, cJSON **out)
+                          struct apply_outcome *out)
 {
     struct model_shape shape;
-    *conflicts = (struct apply_conflicts){ .items = NULL };
-    *out = NULL;
+    *out = (struct apply_outcome){ .object = NULL };
     if (!write->versions->shape(write->versions->ctx, write->manager.api_version, &shape))
         return false;
     fit_schemas(work, write->versions, managers);
@@ -465,13 +463,15 @@ bool apply_managers_apply(struct apply_work *work, const struct apply_write *wri
     struct write w = { .work = work, .as = write, .old = live, .object = merged };
     if (!begin_write(&w))
         return false;
-    take_from_others(&w, managers, conflicts);
+    take_from_others(&w, managers, &out->conflicts);
     if (write->is_forced)
-        conflicts->n = 0;
+        out->conflicts.n = 0;
     apply_managers_drop_empty(managers);
     strip_servers(work, write, managers);
     apply_tree_drop_emptied(merged);
-    if (conflicts->n == 0 && !ke_json_equal(live, merged))
-        *out = KE_TAKE(merged);
-    return !work->has_failed;
+    if (work->has_failed)
+        return false;
+    if (out->conflicts.n == 0 && !ke_json_equal(live, merged))
+        out->object = KE_TAKE(merged);
+    return true;
 }

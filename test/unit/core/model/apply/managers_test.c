@@ -82,9 +82,11 @@ static bool apply_in(struct stage *s, const char *version, const char *who, bool
     cJSON *live = s->object;
     if (!ke_str_eq_c(ke_str_c(version), "v1"))
         live = keep_json(&s->b, stage_convert(s, live, KE_STR("v1"), ke_str_c(version)));
-    cJSON *out = NULL;
+    struct apply_outcome outcome;
     assert_true(apply_managers_apply(&s->b.work, &write, live, read_yaml(&s->b, config), &managers,
-                                     &s->conflicts, &out));
+                                     &outcome));
+    cJSON *out = outcome.object;
+    s->conflicts = outcome.conflicts;
     if (s->conflicts.n > 0) {
         assert_null(out);
         return false;
