@@ -23,10 +23,12 @@ enum ke_code namespace_admit_create(struct operation *op)
     ke_auto_object *object = NULL;
     struct ke_str key = { NULL, 0 };
     struct ke_err err = KE_ERR_INIT;
-    enum ke_code rc =
-        ns.len > 0 ? operation_key(op, kind, (struct ke_str){ NULL, 0 }, ns, &key) : KE_NOT_FOUND;
-    if (rc == KE_OK)
-        rc = registry_get(op->store->registry, key, &object, &err);
+    if (ns.len == 0)
+        return operation_fail_not_found(op, kind, ns);
+    enum ke_code rc = operation_key(op, kind, (struct ke_str){ NULL, 0 }, ns, &key);
+    if (rc != KE_OK)
+        return rc; /* and it has said why */
+    rc = registry_get(op->store->registry, key, &object, &err);
     if (rc == KE_NOT_FOUND)
         return operation_fail_not_found(op, kind, ns);
     if (rc != KE_OK)

@@ -148,8 +148,9 @@ static enum ke_code class_allows_growth(struct operation *op, const cJSON *claim
     struct ke_err err = KE_ERR_INIT;
     enum ke_code rc = operation_key(op, model_kind_by_id(MODEL_STORAGECLASS),
                                     (struct ke_str){ NULL, 0 }, name, &key);
-    if (rc == KE_OK)
-        rc = registry_get(op->store->registry, key, &class, &err);
+    if (rc != KE_OK)
+        return rc;
+    rc = registry_get(op->store->registry, key, &class, &err);
     if (rc == KE_NOT_FOUND)
         return KE_OK;
     if (rc != KE_OK)

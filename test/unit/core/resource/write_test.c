@@ -78,6 +78,13 @@ static void create_checks_name_namespace_kind_and_revision(void **state)
     assert_int_equal(test_create(r, MODEL_CONFIGMAP, "nope", cm("", "v")), KE_NOT_FOUND);
     assert_string_equal(r->message, "namespaces \"nope\" not found");
     assert_string_equal(r->details, "nope||namespaces");
+    /* too long for a key of the registry: refused, not forgotten */
+    char ns[2048];
+    memset(ns, 'n', sizeof(ns) - 1);
+    ns[sizeof(ns) - 1] = '\0';
+    unsigned n_answers = r->n_answers;
+    assert_int_equal(test_create(r, MODEL_CONFIGMAP, ns, cm("", "v")), KE_MALFORMED);
+    assert_int_equal(r->n_answers, n_answers + 1);
     assert_int_equal(
         test_create(r, MODEL_CONFIGMAP, "default", cm(",\"resourceVersion\":\"5\"", "v")),
         KE_MALFORMED);
