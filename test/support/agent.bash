@@ -38,11 +38,15 @@ agent_start() {
     ip -n "$AGENT_NETNS" link set node1 up
     mkdir "$AGENT_DIR/data" "$AGENT_DIR/run"
     export KUBECONFIG=$AGENT_DIR/kubeconfig AGENT_DIR AGENT_NETNS
-    AGENT_OPTIONS=("$@")
+    : >"$AGENT_DIR/options"
+    if [ $# -gt 0 ]; then printf '%s\0' "$@" >"$AGENT_DIR/options"; fi
     agent_run
 }
 
+# Options are in a file: a test that starts the agent again is another shell than the one that said them.
 agent_run() {
+    local AGENT_OPTIONS
+    mapfile -d '' AGENT_OPTIONS <"$AGENT_DIR/options"
     ip netns exec "$AGENT_NETNS" "$KEDGE" agent --data-dir "$AGENT_DIR/data" --run-dir "$AGENT_DIR/run" \
         --node-name node-a --node-ip $AGENT_ADDRESS --api-listen $AGENT_ADDRESS:6443 \
         --kubeconfig-out "$KUBECONFIG" "${AGENT_OPTIONS[@]}" >>"$AGENT_DIR/log" 2>&1 3>&- &
