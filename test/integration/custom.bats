@@ -15,7 +15,13 @@ setup_file() {
 
 teardown_file() { agent_stop; }
 
-setup() { CASES=$BATS_TEST_DIRNAME/custom; }
+setup() {
+    CASES=$BATS_TEST_DIRNAME/custom
+    first_pid=$AGENT_PID
+}
+
+# An agent that a test started itself: teardown_file does not know it.
+teardown() { [ "$AGENT_PID" = "$first_pid" ] || agent_end; }
 
 k() { in_netns timeout 30 kubectl "$@"; }
 established() { k wait --for=condition=established "crd/$1" --timeout=10s; }
@@ -334,6 +340,8 @@ X
     object stay.example.com/v1 Stayer s '{}' | k create -f -
     local before
     before=$(k get stayer s -o json)
+    # shellcheck disable=SC2034 # agent_run reads it
+    AGENT_OPTIONS=(--proxy-mode=none --dns-listen=none --ingress-http-listen=none --ingress-https-listen=none --metrics-listen=none)
     agent_restart
     [ "$(k get stayer s -o json)" = "$before" ]
     object stay.example.com/v1 Stayer t '{}' | k create -f -
