@@ -20,6 +20,7 @@ struct definition_controller {
     struct work_queue *queue; /* by name */
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the buffer writes into it */
 static struct ke_str now_text(const struct definition_controller *self, char text[40])
 {
     const struct ke_clock *clock = self->env->options.clock;

@@ -104,6 +104,7 @@ static void unlock(struct model_catalog *catalog)
 /* ---- look-ups -------------------------------------------------------------------------------- */
 
 /* "first.group" in text; an empty one that no slot has when it does not fit. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the buffer writes into it */
 static struct ke_str dotted(struct ke_str first, struct ke_str group, char text[NAME_BYTES])
 {
     struct ke_buf buf = KE_BUF_FIXED(text, NAME_BYTES);
@@ -358,10 +359,11 @@ static enum ke_code row_new(struct model_custom *slot, const struct model_defini
 {
     struct model_catalog *catalog = slot->catalog;
     struct keeper keeper = { .arena = catalog->arena, .is_ok = true };
-    if (catalog->n_rows >= LIMIT_CUSTOM_ROWS)
+    if (catalog->n_rows >= LIMIT_CUSTOM_ROWS) {
         return ke_fail(err, KE_LIMIT,
                        "%d custom kinds were defined since the start: restart to define more",
                        LIMIT_CUSTOM_ROWS);
+    }
     struct row *row = ke_arena_alloc(catalog->arena, sizeof(*row));
     struct ke_str kept = ke_arena_str(catalog->arena, surface);
     if (row == NULL || kept.ptr == NULL)
@@ -411,9 +413,10 @@ static enum ke_code need_slot(struct model_catalog *catalog, struct ke_str name,
     struct model_custom *slot = ke_map_get(catalog->by_plural, name);
     if (slot == NULL) {
         slot = ke_arena_alloc(catalog->arena, sizeof(*slot));
+        if (slot == NULL)
+            return ke_fail(err, KE_NOMEM, "custom kind");
         write_lock(catalog);
-        bool is_ok = slot != NULL &&
-                     ke_grow((void **)&catalog->slots, &catalog->cap_slots, catalog->n_slots + 1,
+        bool is_ok = ke_grow((void **)&catalog->slots, &catalog->cap_slots, catalog->n_slots + 1,
                              sizeof(struct model_custom *)) &&
                      ke_map_set(catalog->by_plural, name, slot, NULL);
         if (is_ok) {

@@ -35,7 +35,7 @@ const struct model_kind *model_catalog_by_plural(struct model_catalog *catalog, 
                                                  struct ke_str version, struct ke_str plural,
                                                  const struct model_version **out_version);
 const struct model_kind *model_catalog_by_name(struct model_catalog *catalog, struct ke_str group,
-                                               struct ke_str version, struct ke_str kind,
+                                               struct ke_str version, struct ke_str name,
                                                const struct model_version **out_version);
 const struct model_kind *model_catalog_by_key(struct model_catalog *catalog, struct ke_str key,
                                               struct ke_str *out_ns, struct ke_str *out_name);
@@ -51,7 +51,7 @@ uint64_t model_catalog_generation(const struct model_catalog *catalog);
  * changes when the definition says what it said before. Errors, with what was served before still
  * served: KE_NOMEM, KE_LIMIT (rows), KE_MALFORMED (not one that validation lets through).
  */
-enum ke_code model_catalog_put(struct model_catalog *catalog, const cJSON *definition,
+enum ke_code model_catalog_put(struct model_catalog *catalog, const cJSON *object,
                                struct ke_err *err) KE_MUST_CHECK;
 /* By its name, "plural.group". */
 void model_catalog_remove(struct model_catalog *catalog, struct ke_str name);

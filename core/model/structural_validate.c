@@ -235,15 +235,17 @@ static void check_number(struct validation *v, const struct model_structural *sc
             report_bound(v, at, value, "a multiple of", checks->multiple_of);
     }
     if (checks->has_maximum &&
-        (checks->is_maximum_exclusive ? n >= checks->maximum : n > checks->maximum))
+        (checks->is_maximum_exclusive ? n >= checks->maximum : n > checks->maximum)) {
         report_bound(v, at, value,
                      checks->is_maximum_exclusive ? "less than" : "less than or equal to",
                      checks->maximum);
+    }
     if (checks->has_minimum &&
-        (checks->is_minimum_exclusive ? n <= checks->minimum : n < checks->minimum))
+        (checks->is_minimum_exclusive ? n <= checks->minimum : n < checks->minimum)) {
         report_bound(v, at, value,
                      checks->is_minimum_exclusive ? "greater than" : "greater than or equal to",
                      checks->minimum);
+    }
     if (checks->format != NULL && !is_in_range(checks->format, n) && finds(v)) {
         struct ke_str path = place_text(v, at);
         struct ke_str why = ke_arena_fmt(
@@ -483,14 +485,15 @@ static void check_one_of(struct validation *v, const struct model_structural_che
     struct outcome outcome = try_all(v, checks->one_of, checks->n_one_of, at, value);
     if (outcome.n_valid == 1)
         return;
-    if (outcome.n_valid == 0)
+    if (outcome.n_valid == 0) {
         (void)snprintf(words, sizeof(words),
                        "must validate one and only one schema (oneOf). Found none valid");
-    else
+    } else {
         (void)snprintf(
             words, sizeof(words),
             "must validate one and only one schema (oneOf). Found %zu valid alternatives",
             outcome.n_valid);
+    }
     report_junctor(v, at, words);
     if (outcome.n_valid == 0 && outcome.best != NULL)
         check(v, outcome.best, at, value, NULL);
@@ -516,10 +519,11 @@ static void check_all_of(struct validation *v, const struct model_structural_che
         check(v, checks->all_of[i], at, value, NULL);
         n_valid += v->n_found == before ? 1 : 0;
     }
-    if (n_valid < checks->n_all_of)
+    if (n_valid < checks->n_all_of) {
         report_junctor(v, at,
                        n_valid == 0 ? "must validate all the schemas (allOf). None validated"
                                     : "must validate all the schemas (allOf)");
+    }
 }
 
 static void check_junctors(struct validation *v, const struct model_structural_checks *checks,
