@@ -72,8 +72,8 @@ static struct ke_str selected_name(struct api_request *request, struct ke_str se
     return ke_arena_str(request->arena, name);
 }
 
-/* A WebSocket begins with GET: who may only read a pod's exec, attach or portforward must not run
- * anything by it. Source: KEP-4006. */
+/* A WebSocket begins with GET, and SPDY may: who may only read a pod's exec, attach or portforward
+ * must not run anything by it. Source: KEP-4006. */
 static bool runs_by_get(const struct api_request *request)
 {
     const struct api_target *target = &request->target;
@@ -82,7 +82,7 @@ static bool runs_by_get(const struct api_request *request)
            (ke_str_eq_c(target->subresource, "exec") ||
             ke_str_eq_c(target->subresource, "attach") ||
             ke_str_eq_c(target->subresource, "portforward")) &&
-           api_is_websocket(request);
+           stream_upgrade_of(request) != STREAM_UPGRADE_NONE;
 }
 
 bool api_authorize(struct api_request *request)

@@ -310,6 +310,14 @@ static void who_may_only_get_runs_nothing(void **state)
         refused(state, paths[i], "v4.channel.k8s.io", false, 403, "cannot create resource");
     }
     refused(state, EXEC "&command=a", "v4.channel.k8s.io", true, 403, "cannot create resource");
+    /* SPDY begins with POST, but what clients send is theirs to choose. */
+    struct test_reader r;
+    test_reader_open(&r, *state, EXEC "&command=a",
+                     "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
+                     "X-Stream-Protocol-Version: v4.channel.k8s.io\r\n");
+    (void)test_reader_await(&r, "403");
+    (void)test_reader_await(&r, "cannot create resource");
+    close(r.fd);
     /* A log is only read. */
     refused(state, POD "/log?container=a", "binary.k8s.io", false, 400, "waiting to start");
 }
