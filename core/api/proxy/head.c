@@ -4,6 +4,8 @@
  */
 #include "core/api/proxy/head.h"
 
+#include "core/api/auth.h"
+
 /* api v1 namespaces NS pods NAME proxy */
 #define PARTS_IN_FRONT 7
 
@@ -83,8 +85,31 @@ bool proxy_passes_request(const struct proxy_request *request, struct ke_str nam
     return !is_hop_by_hop(name) && !is_in_list(request->connection, name);
 }
 
+static void put_protocols(struct ke_str name, struct ke_str value, struct ke_buf *out)
+{
+    struct ke_str rest = value;
+    struct ke_str one;
+    bool is_any = false;
+    while (rest.ptr != NULL && ke_str_split(&rest, ',', &one)) {
+        struct ke_str protocol = ke_str_trim(one);
+        if (protocol.len == 0 || api_protocol_is_token(protocol)) {
+            continue;
+        }
+        if (!is_any) {
+            ke_buf_addf(out, "%.*s: ", KE_STR_ARG(name));
+        }
+        ke_buf_addf(out, "%s%.*s", is_any ? ", " : "", KE_STR_ARG(protocol));
+        is_any = true;
+    }
+    ke_buf_add_c(out, is_any ? "\r\n" : "");
+}
+
 void proxy_put_field(struct ke_str name, struct ke_str value, struct ke_buf *out)
 {
+    if (ke_str_eq_nocase(name, KE_STR("Sec-WebSocket-Protocol"))) {
+        put_protocols(name, value, out);
+        return;
+    }
     ke_buf_addf(out, "%.*s: %.*s\r\n", KE_STR_ARG(name), KE_STR_ARG(value));
 }
 

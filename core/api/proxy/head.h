@@ -26,6 +26,7 @@ struct proxy_request {
 void proxy_begin_request(const struct proxy_request *request, struct ke_buf *out);
 /* Does a field of the client's request go through? Credentials never do. */
 bool proxy_passes_request(const struct proxy_request *request, struct ke_str name);
+/* A field that passes; of the protocols of a WebSocket those that carry a token do not. */
 void proxy_put_field(struct ke_str name, struct ke_str value, struct ke_buf *out);
 void proxy_end_head(const struct proxy_request *request, struct ke_buf *out);
 

@@ -94,6 +94,28 @@ static void a_request_says_where_it_comes_from(void **state)
                                  "X-Forwarded-For: 1.2.3.4, 10.0.0.9\r\nConnection: close\r\n\r\n");
 }
 
+/* A browser's token is among the protocols it offers: it is for the API alone. */
+static void a_token_among_protocols_stays_here(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value, *line;
+    } cases[] = {
+        { "base64url.bearer.authorization.k8s.io.c2VjcmV0, v4.channel.k8s.io,chat",
+          "Sec-Websocket-Protocol: v4.channel.k8s.io, chat\r\n" },
+        { "chat ,base64url.bearer.authorization.k8s.io.c2VjcmV0",
+          "Sec-Websocket-Protocol: chat\r\n" },
+        { "base64url.bearer.authorization.k8s.io.c2VjcmV0", "" },
+        { "", "" },
+    };
+    for (size_t i = 0; i < KE_ARRAY_LEN(cases); i++) {
+        ke_auto_buf out = KE_BUF_INIT(1000);
+        proxy_put_field(KE_STR("Sec-Websocket-Protocol"), ke_str_c(cases[i].value), &out);
+        ke_buf_add_char(&out, '\0');
+        assert_string_equal(out.ptr, cases[i].line);
+    }
+}
+
 static void answers_lose_hops_and_foreign_permissions(void **state)
 {
     (void)state;
@@ -116,6 +138,7 @@ int main(void)
         cmocka_unit_test(names_have_scheme_and_port),
         cmocka_unit_test(credentials_and_hops_stay_here),
         cmocka_unit_test(a_request_says_where_it_comes_from),
+        cmocka_unit_test(a_token_among_protocols_stays_here),
         cmocka_unit_test(answers_lose_hops_and_foreign_permissions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

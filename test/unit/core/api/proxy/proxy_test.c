@@ -261,8 +261,11 @@ static void a_service_is_one_of_its_ready_pods(void **state)
 static void an_upgrade_becomes_a_tunnel(void **state)
 {
     struct test_reader r;
-    open_at(&r, *state, "/ws", "Connection: Upgrade\r\nUpgrade: chat\r\n");
+    open_at(&r, *state, "/ws",
+            "Connection: Upgrade\r\nUpgrade: chat\r\nSec-WebSocket-Protocol: a, "
+            "base64url.bearer.authorization.k8s.io.c2VjcmV0\r\n");
     (void)test_reader_await(&r, "HTTP/1.1 101");
+    assert_non_null(strstr(http_backend_last(backend), "Sec-WebSocket-Protocol: a\r\n"));
     (void)test_reader_await(&r, "Upgrade: chat\r\n");
     (void)test_reader_await(&r, "X-Own: 1\r\n");
     (void)test_reader_await(&r, "hello from the tunnel");
