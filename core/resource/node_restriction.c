@@ -124,10 +124,10 @@ static enum ke_code create_pod(const struct restriction *r)
     return rc == KE_OK ? check_references(r) : rc;
 }
 
-static bool same_labels(const cJSON *object, const cJSON *old)
+static bool same_at(const cJSON *object, const cJSON *old, const char *path)
 {
-    const cJSON *a = ke_json_path(object, "metadata.labels");
-    const cJSON *b = ke_json_path(old, "metadata.labels");
+    const cJSON *a = ke_json_path(object, path);
+    const cJSON *b = ke_json_path(old, path);
     return a == NULL || b == NULL ? a == b : ke_json_equal(a, b);
 }
 
@@ -146,8 +146,11 @@ static enum ke_code admit_pod(const struct restriction *r)
     if (!is_of_node(r, r->old))
         return forbid(r, "",
                       "can only update pod status for pods with spec.nodeName set to itself");
-    if (!same_labels(r->object, r->old))
+    if (!same_at(r->object, r->old, "metadata.labels"))
         return forbid(r, "", "cannot update labels through pod status");
+    /* The authoriser lets a node read the claims that these name. */
+    if (!same_at(r->object, r->old, "status.resourceClaimStatuses"))
+        return forbid(r, "", "cannot update resource claim statuses");
     return KE_OK;
 }
 
@@ -227,13 +230,6 @@ static enum ke_code check_labels(const struct restriction *r, const char *text)
         ke_buf_addf(&list, "%s%.*s", i > 0 ? ", " : "", KE_STR_ARG(found[i]));
     ke_buf_add_char(&list, '\0');
     return list.failed == KE_OK ? forbid(r, "", list.ptr) : operation_fail_nomem(r->op);
-}
-
-static bool same_at(const cJSON *object, const cJSON *old, const char *path)
-{
-    const cJSON *a = ke_json_path(object, path);
-    const cJSON *b = ke_json_path(old, path);
-    return a == NULL || b == NULL ? a == b : ke_json_equal(a, b);
 }
 
 static enum ke_code admit_node(const struct restriction *r)

@@ -108,12 +108,18 @@ static bool prepare_update(cJSON *object, const cJSON *old)
     return spec != NULL;
 }
 
-/* The class is computed once; old clients drop it. */
+/* The class is computed once; old clients drop it. Owners are not for whoever tells how it is. */
 static bool prepare_status(cJSON *object, const cJSON *old)
 {
+    static const char owners[] = "ownerReferences";
     cJSON *status = ke_json_need_object(object, "status");
+    cJSON *meta = ke_json_need_object(object, "metadata");
+    const cJSON *owned = ke_json_get(ke_json_get(old, "metadata"), owners);
     const cJSON *class = ke_json_path(old, "status.qosClass");
-    if (status == NULL)
+    if (status == NULL || meta == NULL)
+        return false;
+    ke_json_del(meta, owners);
+    if (owned != NULL && !model_set_copy(meta, owners, owned))
         return false;
     return !model_is_unset(status, "qosClass") || model_set_copy(status, "qosClass", class);
 }

@@ -288,6 +288,17 @@ static void a_node_keeps_to_its_own_pods(void **state)
     assert_int_equal(ask(f, status, "{\"status\":{\"phase\":\"Running\"}}"), KE_OK);
     assert_denied(f, ask(f, status, "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}"),
                   "node \"n1\" cannot update labels through pod status");
+    /* What a pod claims its node may read. */
+    assert_denied(f,
+                  ask(f, status,
+                      "{\"status\":{\"resourceClaimStatuses\":[{\"name\":\"c\","
+                      "\"resourceClaimName\":\"of-others\"}]}}"),
+                  "node \"n1\" cannot update resource claim statuses");
+    assert_int_equal(ask(f, status,
+                         "{\"metadata\":{\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":"
+                         "\"Node\",\"name\":\"n1\",\"uid\":\"u\"}]}}"),
+                     KE_OK);
+    assert_string_equal(test_field(&f->r, "metadata.ownerReferences.0.name"), "");
     status.name = "p2";
     assert_denied(
         f, ask(f, status, "{\"status\":{\"phase\":\"Running\"}}"),
