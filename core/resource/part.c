@@ -86,11 +86,24 @@ const struct operation_part part_main = {
 
 /* ---- status */
 
+/*
+ * The metadata that comes with a status: of custom objects none but who owns what, or leave to
+ * write the status would be leave to take finalizers away (apiextensions-apiserver
+ * pkg/registry/customresource, status_strategy.go).
+ */
+static bool merge_status_metadata(const struct model_kind *kind, cJSON *merged, const cJSON *object)
+{
+    if (kind->custom == NULL)
+        return copy_member(merged, object, "metadata");
+    cJSON *meta = ke_json_need_object(merged, "metadata");
+    return meta != NULL && copy_member(meta, ke_json_get(object, "metadata"), "managedFields");
+}
+
 /* old, with only metadata and status of object. */
 static enum ke_code merge_status(struct operation *op, cJSON **object, const cJSON *old)
 {
     ke_auto_json *merged = cJSON_Duplicate(old, true);
-    if (merged == NULL || !copy_member(merged, *object, "metadata") ||
+    if (merged == NULL || !merge_status_metadata(op->kind, merged, *object) ||
         !copy_member(merged, *object, "status"))
         return operation_fail_nomem(op);
     if (op->kind->prepare_status != NULL && !op->kind->prepare_status(merged, old))

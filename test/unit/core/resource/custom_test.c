@@ -124,6 +124,26 @@ static void keeps_status_and_spec_apart(void **state)
     assert_int_equal(test_write(r, scale, "{\"spec\":{\"replicas\":7}}"), KE_INVALID);
 }
 
+/* Leave to write the status is none to write labels, owners or finalizers. */
+static void a_status_brings_no_metadata(void **state)
+{
+    struct test_resources *r = *state;
+    assert_int_equal(write(r, RESOURCE_CREATE, "v1", "",
+                           "{\"metadata\":{\"name\":\"a\",\"finalizers\":[\"a.b/c\"]}}"),
+                     KE_OK);
+    struct resource_request status = request(r, RESOURCE_PATCH, "v1", "a");
+    status.subresource = KE_STR("status");
+    status.field_manager = KE_STR("m");
+    assert_int_equal(test_write(r, status,
+                                "{\"metadata\":{\"labels\":{\"a\":\"b\"},\"finalizers\":null},"
+                                "\"status\":{\"n\":2}}"),
+                     KE_OK);
+    assert_string_equal(test_field(r, "status.n"), "2");
+    assert_string_equal(test_field(r, "metadata.labels.a"), "");
+    assert_string_equal(test_field(r, "metadata.finalizers.0"), "a.b/c");
+    assert_string_equal(test_field(r, "metadata.managedFields.0.subresource"), "status");
+}
+
 static void serves_other_versions_of_what_is_stored(void **state)
 {
     struct test_resources *r = *state;
@@ -236,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(creates_defaults_and_cuts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keeps_status_and_spec_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_status_brings_no_metadata, set_up, tear_down),
         cmocka_unit_test_setup_teardown(serves_other_versions_of_what_is_stored, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follows_its_definition, set_up, tear_down),
         cmocka_unit_test_setup_teardown(selects_by_fields_that_came_later, set_up, tear_down),
