@@ -1,55 +1,20 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Server-side apply with real kubectls: creating, changing, taking away, conflicts, several managers, the way from
-# client-side apply, and who is said to manage what. Each test runs once for every kubectl there is (see kubectl.bats).
+# client-side apply, and who is said to manage what. Each test runs once for every kubectl there is (see kubectl.bash).
 
 load ../support/agent.bash
+load ../support/assert.bash
+load ../support/kubectl.bash
 
 setup_file() {
-    [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
-    KUBECTLS=$(cd "$KEDGE_SOURCE_DIR" && test/ci/kubectls)
-    [ -n "$KUBECTLS" ] || skip 'no kubectl'
-    if [ -z "${KEDGE_LONG:-}" ]; then KUBECTLS=$(grep -E '^1\.(20|27|33|35)' <<<"$KUBECTLS" || echo "$KUBECTLS"); fi
-    export KUBECTLS
+    kubectls_find
     agent_start --proxy-mode=none --dns-listen=none --ingress-http-listen=none --ingress-https-listen=none \
         --metrics-listen=none
-    export HOME=$AGENT_DIR/home
-    mkdir "$HOME"
+    kubectls_home
 }
 
 teardown_file() { agent_stop; }
-
-k() { in_netns timeout 30 "$KUBECTL" -n "$NS" "$@"; }
-
-each_kubectl() { # FUNCTION
-    local version path
-    while read -r version path; do
-        KUBECTL=$path
-        MINOR=${version#1.}
-        MINOR=${MINOR%%.*}
-        NS=$1-$MINOR
-        NS=${NS//_/-}
-        export KUBECACHEDIR=$AGENT_DIR/cache-$MINOR
-        in_netns "$KUBECTL" create namespace "$NS"
-        echo "# kubectl $version"
-        "$1" || return
-        in_netns "$KUBECTL" delete namespace "$NS" --wait=false
-    done <<<"$KUBECTLS"
-}
-
-assert_line() { # PATTERN, in $output
-    grep -qE -- "$1" <<<"$output" || {
-        printf 'no line like %s in:\n%s\n' "$1" "$output"
-        return 1
-    }
-}
-
-assert_equal() { # GOT WANTED
-    [ "$1" = "$2" ] || {
-        printf 'got    %s\nwanted %s\n' "$1" "$2"
-        return 1
-    }
-}
 
 configmap() { # LINE...: of data
     printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n'

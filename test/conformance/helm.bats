@@ -4,6 +4,7 @@
 # becomes available and a test's pod succeeds when the test writes their status, as controllers and a kubelet would.
 
 load ../support/agent.bash
+load ../support/assert.bash
 
 setup_file() {
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
@@ -23,13 +24,6 @@ k() { in_netns timeout 30 kubectl -n apps "$@"; }
 helm() { in_netns timeout 100 "$KEDGE_SOURCE_DIR/build/clients/helm" -n apps "$@"; }
 
 chart=$KEDGE_SOURCE_DIR/test/conformance/chart
-
-assert_line() { # PATTERN, in $output
-    grep -qE -- "$1" <<<"$output" || {
-        printf 'no line like %s in:\n%s\n' "$1" "$output"
-        return 1
-    }
-}
 
 field() { # KIND/NAME JSONPATH
     k get "$1" -o "jsonpath={$2}"

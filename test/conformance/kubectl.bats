@@ -4,6 +4,7 @@
 # oldest, the newest and one between them; all of them with KEDGE_LONG=1), in a namespace of its own.
 
 load ../support/agent.bash
+load ../support/assert.bash
 load ../support/kubectl.bash
 
 setup_file() {

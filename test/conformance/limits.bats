@@ -5,6 +5,7 @@
 # LimitRange where they need no container.
 
 load ../support/agent.bash
+load ../support/assert.bash
 
 setup_file() {
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
@@ -34,13 +35,6 @@ refused() { # TEXT COMMAND...: fails, and says this
         printf 'status %s, not "%s" but:\n%s\n' "$status" "$text" "$output"
         return 1
     fi
-}
-
-assert_line() { # PATTERN, in $output
-    grep -qE -- "$1" <<<"$output" || {
-        printf 'no line like %s in:\n%s\n' "$1" "$output"
-        return 1
-    }
 }
 
 used() { k get quota "$1" -o "jsonpath={.status.used['${2//./\\.}']}"; } # QUOTA RESOURCE

@@ -4,6 +4,7 @@
 # 1.30 on, SPDY inside WebSocket for port-forward from 1.31 on. The API server is tool_api_serve, in a network namespace
 # of its own; its containers are processes there.
 
+load ../support/assert.bash
 load ../support/kubectl.bash
 
 setup_file() {

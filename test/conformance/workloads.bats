@@ -3,6 +3,7 @@
 # Real kubectls on workloads, jobs, budgets, autoscalers and classes, as objects: nothing here runs a container.
 
 load ../support/agent.bash
+load ../support/assert.bash
 load ../support/kubectl.bash
 
 setup_file() {

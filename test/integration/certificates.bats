@@ -4,6 +4,7 @@
 # one, and what is refused.
 
 load ../support/agent.bash
+load ../support/assert.bash
 
 setup_file() {
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
@@ -34,18 +35,6 @@ as() { # CREDENTIAL OPTIONS... -- ARGUMENT...
     shift
     in_netns env KUBECONFIG=/dev/null timeout 30 "$KUBECTL" --server "$SERVER" --certificate-authority "$CA" \
         "${options[@]}" "$@"
-}
-assert_equal() { # GOT WANTED
-    [ "$1" = "$2" ] || {
-        printf 'got:    %s\nwanted: %s\n' "$1" "$2"
-        return 1
-    }
-}
-assert_has() { # TEXT PART
-    [[ $1 == *"$2"* ]] || {
-        printf 'not in it: %s\n%s\n' "$2" "$1"
-        return 1
-    }
 }
 # A key and a request: NAME SUBJECT [SAN [KEY ARGUMENT...]]
 request_new() {

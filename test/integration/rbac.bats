@@ -4,6 +4,7 @@
 # audit log.
 
 load ../support/agent.bash
+load ../support/assert.bash
 
 setup_file() {
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
@@ -50,22 +51,6 @@ certificate_new() { # NAME SUBJECT: NAME.key and NAME.crt, of the cluster's CA
     openssl req -new -key "$1.key" -subj "$2" -out "$1.csr"
     openssl x509 -req -in "$1.csr" -CA "$CA" -CAkey "$AGENT_DIR/data/pki/ca.pem" -CAcreateserial -CAserial "$1.srl" \
         -days 1 -extfile <(echo extendedKeyUsage=clientAuth) -out "$1.crt" 2>/dev/null
-}
-# A bare `!` would fail no test.
-not() { # COMMAND...
-    if "$@"; then return 1; fi
-}
-assert_equal() { # GOT WANTED
-    [ "$1" = "$2" ] || {
-        printf 'got:    %s\nwanted: %s\n' "$1" "$2"
-        return 1
-    }
-}
-assert_has() { # TEXT PART
-    [[ $1 == *"$2"* ]] || {
-        printf 'not in it: %s\n%s\n' "$2" "$1"
-        return 1
-    }
 }
 
 # ---- answers of a kube-apiserver 1.20 --------------------------------------------------------------------------------

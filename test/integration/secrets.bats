@@ -4,6 +4,7 @@
 # over crashes.
 
 load ../support/agent.bash
+load ../support/assert.bash
 
 setup() {
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
@@ -21,22 +22,6 @@ setup() {
 teardown() { agent_stop; }
 
 k() { in_netns timeout 30 "$KUBECTL" "$@"; }
-# A bare `!` would fail no test.
-not() { # COMMAND...
-    if "$@"; then return 1; fi
-}
-assert_equal() { # GOT WANTED
-    [ "$1" = "$2" ] || {
-        printf 'got:    %s\nwanted: %s\n' "$1" "$2"
-        return 1
-    }
-}
-assert_has() { # TEXT PART
-    [[ $1 == *"$2"* ]] || {
-        printf 'not in it: %s\n%s\n' "$2" "$1"
-        return 1
-    }
-}
 
 @test "a default role that was changed is put right at the next start, unless its owner says no" {
     k patch clusterrole system:kube-dns --type=merge -p '{"rules":[]}'

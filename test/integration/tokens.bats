@@ -4,6 +4,7 @@
 # that others verify them with.
 
 load ../support/agent.bash
+load ../support/assert.bash
 
 setup_file() {
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
@@ -41,12 +42,6 @@ status_of() { # TOKEN PATH [CURL ARGUMENT...]
     local token=$1 path=$2
     shift 2
     in_netns curl -s -o /dev/null -w '%{http_code}' --cacert "$CA" -H "Authorization: Bearer $token" "$@" "$SERVER$path"
-}
-assert_equal() { # GOT WANTED
-    [ "$1" = "$2" ] || {
-        printf 'got:    %s\nwanted: %s\n' "$1" "$2"
-        return 1
-    }
 }
 # base64url to text
 decode() {

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The same test body with every kubectl there is (the oldest, the newest and one between them; all of them with
+# The same test body with every kubectl there is (the oldest, the newest and two between them; all of them with
 # KEDGE_LONG=1), in a namespace of its own, against the agent of test/support/agent.bash.
 
 kubectls_find() { # sets and exports KUBECTLS; skips where there is none
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
     KUBECTLS=$(cd "$KEDGE_SOURCE_DIR" && test/ci/kubectls)
     [ -n "$KUBECTLS" ] || skip 'no kubectl'
-    if [ -z "${KEDGE_LONG:-}" ]; then KUBECTLS=$(grep -E '^1\.(20|27|33)' <<<"$KUBECTLS" || echo "$KUBECTLS"); fi
+    if [ -z "${KEDGE_LONG:-}" ]; then KUBECTLS=$(grep -E '^1\.(20|27|33|35)' <<<"$KUBECTLS" || echo "$KUBECTLS"); fi
     export KUBECTLS
 }
 
@@ -33,18 +33,4 @@ each_kubectl() { # FUNCTION
         "$1" || return
         in_netns "$KUBECTL" delete namespace "$NS" --wait=false
     done <<<"$KUBECTLS"
-}
-
-assert_line() { # PATTERN, in $output
-    grep -qE -- "$1" <<<"$output" || {
-        printf 'no line like %s in:\n%s\n' "$1" "$output"
-        return 1
-    }
-}
-
-assert_equal() { # GOT WANTED
-    [ "$1" = "$2" ] || {
-        printf 'got    %s\nwanted %s\n' "$1" "$2"
-        return 1
-    }
 }
