@@ -95,6 +95,22 @@ void test_controllers_deinit(struct test_controllers *t)
     test_resources_deinit(&t->r);
 }
 
+int test_controllers_set_up(void **state)
+{
+    struct test_controllers *t = calloc(1, sizeof(*t));
+    assert_non_null(t);
+    test_controllers_init(t);
+    *state = t;
+    return 0;
+}
+
+int test_controllers_tear_down(void **state)
+{
+    test_controllers_deinit(*state);
+    free(*state);
+    return 0;
+}
+
 void test_wait(struct test_controllers *t, test_check_fn *check, void *ctx, const char *what)
 {
     int64_t deadline = ke_now_ns() + DEADLINE_NS;

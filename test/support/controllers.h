@@ -19,6 +19,9 @@ struct test_controllers {
 /* Synced; node "n1" at 192.0.2.1, API port 6443, DNS 10.32.0.10, CA "PEM", IngressClass kedge. */
 void test_controllers_init(struct test_controllers *t);
 void test_controllers_deinit(struct test_controllers *t);
+/* Of cmocka: state is such a fixture. */
+int test_controllers_set_up(void **state);
+int test_controllers_tear_down(void **state);
 
 /* Reads the object into t->r.object; false: not there. */
 bool test_read(struct test_controllers *t, enum model_kind_id kind, const char *ns,

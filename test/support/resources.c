@@ -53,6 +53,22 @@ void test_resources_deinit(struct test_resources *r)
     registry_free(r->registry);
 }
 
+int test_resources_set_up(void **state)
+{
+    struct test_resources *r = calloc(1, sizeof(*r));
+    assert_non_null(r);
+    test_resources_init(r, false);
+    *state = r;
+    return 0;
+}
+
+int test_resources_tear_down(void **state)
+{
+    test_resources_deinit(*state);
+    free(*state);
+    return 0;
+}
+
 static void keep_issues(struct test_resources *r, const struct model_issues *issues)
 {
     struct ke_buf text = KE_BUF_FIXED(r->issues, sizeof(r->issues) - 1);

@@ -40,6 +40,9 @@ struct test_resources {
  * 10.32.0.10. The namespace "default" is there. */
 void test_resources_init(struct test_resources *r, bool is_dual);
 void test_resources_deinit(struct test_resources *r);
+/* Of cmocka: state is such a fixture, one family of addresses. */
+int test_resources_set_up(void **state);
+int test_resources_tear_down(void **state);
 
 /* body NULL: none. The code of the answer, which is also kept. */
 enum ke_code test_write(struct test_resources *r, struct resource_request request,

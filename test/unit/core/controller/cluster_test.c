@@ -10,22 +10,6 @@
 #include "test/support/controllers.h"
 #include "test/support/objects.h"
 
-static int setup(void **state)
-{
-    struct test_controllers *t = calloc(1, sizeof(*t));
-    assert_non_null(t);
-    test_controllers_init(t);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_controllers_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---- the cluster's own objects */
 
 static void the_api_and_the_dns_are_services(void **state)
@@ -287,7 +271,8 @@ static void backoff_doubles_up_to_a_ceiling(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_controllers_set_up, test_controllers_tear_down)
 
 int main(void)
 {

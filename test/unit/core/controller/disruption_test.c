@@ -7,22 +7,6 @@
 #include "core/controller/disruption_build.h"
 #include "test/support/controllers.h"
 
-static int setup(void **state)
-{
-    struct test_controllers *t = calloc(1, sizeof(*t));
-    assert_non_null(t);
-    test_controllers_init(t);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_controllers_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---- the counting alone */
 
 #define NOW_S 1767225600 /* 2026-01-01T00:00:00Z */
@@ -256,7 +240,8 @@ static void the_controllers_of_pods_say_how_many_there_should_be(void **state)
     wait_allowed(t, "0");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_controllers_set_up, test_controllers_tear_down)
 
 int main(void)
 {

@@ -6,22 +6,6 @@
 #include "core/base/json.h"
 #include "test/support/controllers.h"
 
-static int setup(void **state)
-{
-    struct test_controllers *t = calloc(1, sizeof(*t));
-    assert_non_null(t);
-    test_controllers_init(t);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_controllers_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static void make_service(struct test_controllers *t, const char *name, const char *spec)
 {
     char text[1024];
@@ -324,7 +308,8 @@ static void some_endpoints_are_not_mirrored(void **state)
     test_wait(t, no_slice, (char *)(uintptr_t) "ext", "the mirror to go");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_controllers_set_up, test_controllers_tear_down)
 
 int main(void)
 {

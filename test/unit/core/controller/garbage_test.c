@@ -7,22 +7,6 @@
 #include "core/controller/garbage_decide.h"
 #include "test/support/controllers.h"
 
-static int setup(void **state)
-{
-    struct test_controllers *t = calloc(1, sizeof(*t));
-    assert_non_null(t);
-    test_controllers_init(t);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_controllers_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 /* A ConfigMap with the references given as JSON; its uid. */
 static const char *make(struct test_controllers *t, const char *name, const char *refs)
 {
@@ -291,7 +275,8 @@ static void decisions_follow_the_owners(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_controllers_set_up, test_controllers_tear_down)
 
 int main(void)
 {

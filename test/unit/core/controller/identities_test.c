@@ -17,22 +17,6 @@ static const char node_csr[] = "-----BEGIN CERTIFICATE REQUEST-----\n"
                                "CQsZGjmOhmJ9sZECIQCI6Y5MSwKyw0TeaZcfVy1C+7A7ABZPHMhmqbr40IhqBA==\n"
                                "-----END CERTIFICATE REQUEST-----\n";
 
-static int setup(void **state)
-{
-    struct test_controllers *t = calloc(1, sizeof(*t));
-    assert_non_null(t);
-    test_controllers_init(t);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_controllers_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 #define CSR MODEL_CERTIFICATESIGNINGREQUEST
 
 static void ask(struct test_controllers *t, const char *signer, const char *usages)
@@ -204,7 +188,8 @@ static void bootstrap_tokens_that_are_over_are_deleted(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_controllers_set_up, test_controllers_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_node_that_may_is_approved_and_signed),
         TEST(a_node_that_may_not_waits_for_a_person),

@@ -23,13 +23,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    test_controllers_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 struct wanted {
     const char *quota, *resource, *used;
 };
@@ -282,7 +275,7 @@ static void a_pod_that_should_be_gone_counts_no_more(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, test_controllers_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(status_is_counted_promptly),
         TEST(the_life_of_simple_objects_is_captured),

@@ -5,22 +5,6 @@
 #include "core/base/json.h"
 #include "test/support/controllers.h"
 
-static int setup(void **state)
-{
-    struct test_controllers *t = calloc(1, sizeof(*t));
-    assert_non_null(t);
-    test_controllers_init(t);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_controllers_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static bool have_roles(struct test_controllers *t, void *ctx)
 {
     (void)ctx;
@@ -94,8 +78,10 @@ static void sums_follow_their_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_cluster_has_roles, setup, teardown),
-        cmocka_unit_test_setup_teardown(sums_follow_their_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_cluster_has_roles, test_controllers_set_up,
+                                        test_controllers_tear_down),
+        cmocka_unit_test_setup_teardown(sums_follow_their_parts, test_controllers_set_up,
+                                        test_controllers_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

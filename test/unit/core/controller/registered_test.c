@@ -7,22 +7,6 @@
 #include "core/controller/controller.h"
 #include "test/support/controllers.h"
 
-static int setup(void **state)
-{
-    struct test_controllers *t = calloc(1, sizeof(*t));
-    assert_non_null(t);
-    test_controllers_init(t);
-    *state = t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_controllers_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 #define AVAILABLE "status.conditions.0.status"
 #define REASON    "status.conditions.0.reason"
 
@@ -146,7 +130,8 @@ static void a_namespace_with_all_of_it_can_be_deleted(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_controllers_set_up, test_controllers_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(each_version_that_is_served_has_its_apiservice),
         TEST(those_of_other_servers_are_not_available),

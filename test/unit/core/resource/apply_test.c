@@ -495,24 +495,10 @@ static void an_object_too_large_for_its_entries_goes_without(void **state)
     assert_string_equal(test_field(r, "metadata.managedFields"), "");
 }
 
-static int set_up(void **state)
-{
-    struct test_resources *r = test_malloc(sizeof(*r));
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    test_resources_deinit(*state);
-    test_free(*state);
-    return 0;
-}
-
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
         CASE(apply_creates_what_is_not_there),
         CASE(applying_the_same_writes_nothing),

@@ -106,22 +106,6 @@ static void run_all(struct test_resources *r, ke_thread_fn *fn)
     assert_int_equal(atomic_load(&n_failed), 0);
 }
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static void no_address_is_given_twice(void **state)
 {
     struct test_resources *r = *state;
@@ -208,10 +192,12 @@ static void no_budget_is_overdrawn(void **state)
 
 int main(void)
 {
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(no_address_is_given_twice, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_patch_is_lost_or_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(no_budget_is_overdrawn, setup, teardown),
+        CASE(no_address_is_given_twice),
+        CASE(no_patch_is_lost_or_refused),
+        CASE(no_budget_is_overdrawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,22 +25,6 @@ static const char rsa_csr[] = "-----BEGIN CERTIFICATE REQUEST-----\n"
                               "/NYVfg==\n"
                               "-----END CERTIFICATE REQUEST-----\n";
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static struct auth_user jane(void)
 {
     return (
@@ -229,7 +213,8 @@ static void want_of_memory_is_no_refusal(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(who_asks_is_written_by_the_server),
         TEST(what_is_asked_never_changes),

@@ -69,13 +69,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static void creates_defaults_and_cuts(void **state)
 {
     struct test_resources *r = *state;
@@ -253,14 +246,15 @@ static void selects_by_fields_that_came_later(void **state)
 
 int main(void)
 {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(creates_defaults_and_cuts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(keeps_status_and_spec_apart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_status_brings_no_metadata, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(serves_other_versions_of_what_is_stored, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(follows_its_definition, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(selects_by_fields_that_came_later, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(says_which_rules_it_does_not_evaluate, set_up, tear_down),
+        CASE(creates_defaults_and_cuts),
+        CASE(keeps_status_and_spec_apart),
+        CASE(a_status_brings_no_metadata),
+        CASE(serves_other_versions_of_what_is_stored),
+        CASE(follows_its_definition),
+        CASE(selects_by_fields_that_came_later),
+        CASE(says_which_rules_it_does_not_evaluate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

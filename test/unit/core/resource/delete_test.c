@@ -7,22 +7,6 @@
 #include "test/support/mem_registry.h"
 #include "test/support/resources.h"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static struct resource_request delete_request(enum model_kind_id kind, const char *ns,
                                               const char *name)
 {
@@ -426,7 +410,8 @@ static void a_collection_of_pods_gives_them_time(void **state)
     assert_false(test_exists(r, MODEL_POD, "default", "p"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
 
 int main(void)
 {

@@ -4,22 +4,6 @@
 
 #include "test/support/resources.h"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static const char plain[] = "{\"metadata\":{\"name\":\"i\"},\"spec\":{\"defaultBackend\":"
                             "{\"service\":{\"name\":\"s\",\"port\":{\"number\":80}}}}}";
 
@@ -82,12 +66,13 @@ static void a_named_class_or_annotation_is_left_alone(void **state)
 
 int main(void)
 {
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(without_a_default_class_it_stays_without, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_default_class_is_filled_in, setup, teardown),
-        cmocka_unit_test_setup_teardown(the_newest_default_class_wins_and_then_the_lower_name,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(a_named_class_or_annotation_is_left_alone, setup, teardown),
+        CASE(without_a_default_class_it_stays_without),
+        CASE(the_default_class_is_filled_in),
+        CASE(the_newest_default_class_wins_and_then_the_lower_name),
+        CASE(a_named_class_or_annotation_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,22 +6,6 @@
 #include "core/base/json.h"
 #include "test/support/resources.h"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static void limit(struct test_resources *r, const char *items)
 {
     char body[1024];
@@ -194,7 +178,8 @@ static void it_is_for_its_own_namespace_as_long_as_it_is_there(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_pod_gets_what_it_leaves_out),
         TEST(a_pod_that_says_all_is_left_alone),

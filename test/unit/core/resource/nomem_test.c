@@ -21,22 +21,6 @@ static void keep(void *ctx, const struct resource_reply *reply)
     answer->code = reply->code;
 }
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 /* What to do before each round, so that the write meets the same state. */
 typedef void prepare_fn(struct test_resources *r);
 
@@ -317,7 +301,7 @@ static void list_survives(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) CASE(name)
 
 #define LIMITED                                                                                    \
     "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"x\"}]}}"
@@ -412,6 +396,8 @@ static void a_claim_that_gets_a_class_survives(void **state)
 
 int main(void)
 {
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(create_survives),
         TEST(apply_survives),
@@ -426,9 +412,9 @@ int main(void)
         TEST(debugging_survives),
         TEST(conversion_survives),
         TEST(scaling_survives),
-        cmocka_unit_test_setup_teardown(a_create_that_is_charged_survives, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_delete_that_gives_back_survives, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_claim_that_gets_a_class_survives, setup, teardown),
+        CASE(a_create_that_is_charged_survives),
+        CASE(a_delete_that_gives_back_survives),
+        CASE(a_claim_that_gets_a_class_survives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,22 +38,6 @@
     "{\"metadata\":{\"name\":\"p\"},\"spec\":{" spec                                               \
     ",\"containers\":[{\"name\":\"c\",\"image\":\"x:1\"}]}}"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static struct resource_request request_of(enum resource_verb verb, enum model_kind_id kind,
                                           const char *name, const char *subresource)
 {
@@ -547,7 +531,8 @@ static void a_runtime_class_has_a_price_and_places(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
 
 int main(void)
 {

@@ -20,13 +20,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static struct resource_request patch_request(enum resource_patch patch, enum model_kind_id kind,
                                              const char *name)
 {
@@ -226,7 +219,7 @@ static void a_patch_that_meets_a_delete_finds_nothing(void **state)
     assert_int_equal(second.code, KE_NOT_FOUND);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, test_resources_tear_down)
 
 int main(void)
 {

@@ -9,22 +9,6 @@
 #include "core/base/thread.h"
 #include "test/support/resources.h"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static struct resource_request status_of(const char *name)
 {
     return (struct resource_request){ .verb = RESOURCE_PATCH,
@@ -388,7 +372,8 @@ static void nothing_is_exceeded_nor_lost_when_many_write(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(objects_are_counted_and_refused_beyond_hard),
         TEST(what_fails_is_charged_to_nobody),

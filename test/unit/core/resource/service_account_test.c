@@ -6,22 +6,6 @@
 #include "core/base/json.h"
 #include "test/support/resources.h"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static void make_account(struct test_resources *r, const char *body)
 {
     assert_int_equal(test_create(r, MODEL_SERVICEACCOUNT, "default", body), KE_OK);
@@ -184,7 +168,8 @@ static void containers_added_later_are_limited_too(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(every_container_gets_the_token_volume),
         TEST(a_volume_of_that_name_is_used_as_it_is),

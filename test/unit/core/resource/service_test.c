@@ -7,28 +7,12 @@
 #include "test/support/mem_registry.h"
 #include "test/support/resources.h"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
 static int setup_dual(void **state)
 {
     struct test_resources *r = calloc(1, sizeof(*r));
     assert_non_null(r);
     test_resources_init(r, true);
     *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
     return 0;
 }
 
@@ -344,7 +328,8 @@ static void single_stack_clusters_refuse_the_other_family(void **state)
     assert_string_equal(test_field(r, "spec.ipFamilies"), "[\"IPv4\"]");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
 
 int main(void)
 {
@@ -365,7 +350,7 @@ int main(void)
         TEST(writes_under_way_hold_what_they_want),
         TEST(a_restart_knows_what_is_taken),
         cmocka_unit_test_setup_teardown(dual_stack_gets_two_addresses_when_asked, setup_dual,
-                                        teardown),
+                                        test_resources_tear_down),
         TEST(single_stack_clusters_refuse_the_other_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

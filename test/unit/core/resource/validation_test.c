@@ -139,24 +139,10 @@ static void yaml_is_refused_in_the_words_of_its_decoder(void **state)
                                      "line 9: key \"b\" already set in map\n");
 }
 
-static int set_up(void **state)
-{
-    struct test_resources *r = test_malloc(sizeof(*r));
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    test_resources_deinit(*state);
-    test_free(*state);
-    return 0;
-}
-
 int main(void)
 {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
         CASE(strict_refuses_unknown_and_repeated_fields),
         CASE(warn_tells_and_takes_the_last),

@@ -6,22 +6,6 @@
 #include "core/base/json.h"
 #include "test/support/resources.h"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 static void class(struct test_resources *r, const char *name, bool is_default, bool may_grow)
 {
     char body[512];
@@ -116,7 +100,8 @@ static void a_volume_says_since_when(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_claim_gets_the_newest_default_class),
         TEST(a_claim_grows_when_it_is_bound_and_its_class_lets_it),

@@ -7,22 +7,6 @@
 #include "test/support/mem_registry.h"
 #include "test/support/resources.h"
 
-static int setup(void **state)
-{
-    struct test_resources *r = calloc(1, sizeof(*r));
-    assert_non_null(r);
-    test_resources_init(r, false);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    test_resources_deinit(*state);
-    free(*state);
-    return 0;
-}
-
 #define CM                                                                                         \
     "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"%s},\"data\":{\"k\":\"%s\"}}"
 
@@ -315,7 +299,8 @@ static void a_waiting_call_gets_the_object(void **state)
     assert_string_equal(err.msg, "configmaps \"a\" already exists");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, test_resources_set_up, test_resources_tear_down)
 
 int main(void)
 {
