@@ -126,11 +126,6 @@ bool dns_forwarder_has_upstream(struct dns_forwarder *forwarder)
     return forwarder->upstreams.n > 0;
 }
 
-const struct dns_upstreams *dns_forwarder_upstreams(struct dns_forwarder *forwarder)
-{
-    return &forwarder->upstreams;
-}
-
 static void finish(struct question *question, const uint8_t *reply, size_t len)
 {
     if (reply != NULL)

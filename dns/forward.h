@@ -34,6 +34,5 @@ bool dns_forwarder_has_upstream(struct dns_forwarder *forwarder);
  */
 bool dns_forward(struct dns_forwarder *forwarder, const struct dns_ask *ask, dns_forward_fn *fn,
                  void *ctx) KE_MUST_CHECK;
-const struct dns_upstreams *dns_forwarder_upstreams(struct dns_forwarder *forwarder);
 
 #endif

@@ -34,10 +34,6 @@ struct ingress_stream {
  */
 bool ingress_stream_open(struct ingress_stream *stream, int fd, uint32_t events) KE_MUST_CHECK;
 void ingress_stream_close(struct ingress_stream *stream); /* twice is fine */
-static inline bool ingress_stream_is_open(const struct ingress_stream *stream)
-{
-    return stream->fd >= 0;
-}
 /* Reads what is there, up to the buffer's ceiling. True: something new came (bytes, end or
  * failure). */
 bool ingress_stream_fill(struct ingress_stream *stream);

@@ -95,11 +95,6 @@ void ingress_upstreams_expire(struct ingress_upstreams *upstreams, int64_t now_n
     }
 }
 
-size_t ingress_upstreams_idle(const struct ingress_upstreams *upstreams)
-{
-    return upstreams->n_idle;
-}
-
 /* ---- choice ---- */
 
 const struct endpoint_port *ingress_find_port(struct endpoint_table *table, struct ke_str ns,

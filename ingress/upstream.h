@@ -80,6 +80,5 @@ void ingress_upstream_release(struct ingress_upstreams *upstreams,
 void ingress_upstream_drop(struct ingress_upstreams *upstreams, struct ingress_upstream_conn *conn);
 /* Closes what has been idle for too long; call about once a second. */
 void ingress_upstreams_expire(struct ingress_upstreams *upstreams, int64_t now_ns);
-size_t ingress_upstreams_idle(const struct ingress_upstreams *upstreams);
 
 #endif

@@ -375,12 +375,6 @@ static enum ke_code ask_table(struct nfnl_socket *socket, enum ke_family family,
     return rc == KE_OK ? nfnl_receive(socket, head.seq, head.seq, NULL, NULL, err) : rc;
 }
 
-bool nft_table_exists(struct nfnl_socket *socket, enum ke_family family)
-{
-    struct ke_err ignored = KE_ERR_INIT;
-    return ask_table(socket, family, &ignored) == KE_OK;
-}
-
 enum ke_code nft_table_delete(struct nfnl_socket *socket, enum ke_family family, struct ke_err *err)
 {
     struct ke_err absent = KE_ERR_INIT;

@@ -41,7 +41,6 @@ enum ke_code nft_set_count_elements(struct nfnl_socket *socket, enum nft_set_id 
 /* The table, with all that is in it; nothing there is fine. */
 enum ke_code nft_table_delete(struct nfnl_socket *socket, enum ke_family family,
                               struct ke_err *err) KE_MUST_CHECK;
-bool nft_table_exists(struct nfnl_socket *socket, enum ke_family family);
 
 struct nft_table_event {
     bool is_ours; /* about a table kedge */

@@ -76,11 +76,6 @@ void node_ports_free(struct node_ports *ports)
     free(ports);
 }
 
-size_t node_ports_count(const struct node_ports *ports)
-{
-    return ke_map_count(ports->holders);
-}
-
 /* ---- connections ---- */
 
 /* A few backends in random order; the first always the same with affinity: the client is. */

@@ -19,6 +19,5 @@ struct node_ports *node_ports_new(struct ke_loop *loop, struct endpoint_table *t
 void node_ports_free(struct node_ports *ports); /* closes all; the loop does not run */
 /* Lets go of the node ports of old and holds those of new. */
 void node_ports_change(struct node_ports *ports, const struct proxy_change *changes, size_t n);
-size_t node_ports_count(const struct node_ports *ports);
 
 #endif

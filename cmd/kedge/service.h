@@ -16,7 +16,6 @@
 #define SERVICE_CONFIG_DIR "/etc/kedge"
 #define SERVICE_CONFIG     SERVICE_CONFIG_DIR "/config.yaml"
 #define SERVICE_KUBECONFIG SERVICE_CONFIG_DIR "/kubeconfig"
-#define SERVICE_DATA_DIR   "/var/lib/kedge"
 #define SERVICE_LOG        "/var/log/kedge.log"
 
 /* Where the agent's socket and pid file are: as its config says. */

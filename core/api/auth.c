@@ -103,11 +103,6 @@ bool api_identity_is_monitor(const struct api_identity *identity)
     return identity != NULL && identity->is_monitor;
 }
 
-const struct auth_user *api_identity_user(const struct api_identity *identity)
-{
-    return &identity->user;
-}
-
 #define TOKEN_PROTOCOL "base64url.bearer.authorization.k8s.io."
 
 bool api_protocol_is_token(struct ke_str protocol)

@@ -23,7 +23,6 @@ bool api_identity_is_monitor(const struct api_identity *identity);
 struct api_identity *api_identity_ref(struct api_identity *identity);
 void api_identity_free(struct api_identity *identity); /* drops a reference; NULL is fine */
 KE_AUTO_DEFINE(api_identity)
-const struct auth_user *api_identity_user(const struct api_identity *identity);
 
 /* What a request shows of who sends it. */
 struct api_credentials {

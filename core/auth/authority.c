@@ -35,11 +35,6 @@ struct rbac *auth_authority_rbac(struct auth_authority *authority)
     return authority->rbac;
 }
 
-struct auth_node *auth_authority_node(struct auth_authority *authority)
-{
-    return authority->node;
-}
-
 bool auth_authority_authorize(void *ctx, const struct auth_attributes *asked,
                               struct ke_buf *out_reason)
 {

@@ -15,7 +15,6 @@ struct auth_authority *auth_authority_new(struct watch_hub *hub);
 void auth_authority_free(struct auth_authority *authority); /* NULL is fine */
 KE_AUTO_DEFINE(auth_authority)
 struct rbac *auth_authority_rbac(struct auth_authority *authority);
-struct auth_node *auth_authority_node(struct auth_authority *authority);
 /* ctx: struct auth_authority. Any thread. */
 auth_authorize_fn auth_authority_authorize;
 

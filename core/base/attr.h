@@ -11,7 +11,6 @@
 #define KE_PRINTF(fmt, va) __attribute__((format(printf, fmt, va)))
 #define KE_NORETURN        _Noreturn
 #define KE_UNUSED          __attribute__((unused))
-#define KE_PURE            __attribute__((pure))
 #define KE_ARRAY_LEN(a)    (sizeof(a) / sizeof((a)[0]))
 #define KE_LIKELY(x)       __builtin_expect(!!(x), 1)
 #define KE_UNLIKELY(x)     __builtin_expect(!!(x), 0)

@@ -121,7 +121,6 @@
 #define LIMIT_STREAM_FORWARDS  1024        /* connections forwarded for one client */
 #define LIMIT_PROXY_DIAL_MS    30000       /* to the server behind a proxy request */
 #define LIMIT_STREAM_RESIZE    256         /* bytes of a message of terminal size */
-#define LIMIT_STREAM_COMMAND   1024        /* arguments */
 
 /* ingress */
 #define LIMIT_INGRESS_HANDSHAKE_MS 10000

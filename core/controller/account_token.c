@@ -155,13 +155,6 @@ static void on_synced(struct controller *controller)
         work_queue_open(self->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    const struct account_token_controller *self =
-        (const struct account_token_controller *)controller;
-    return self->env->options.bearer == NULL || work_queue_is_idle(self->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct account_token_controller *self = (struct account_token_controller *)controller;
@@ -175,7 +168,6 @@ struct controller *account_token_controller_new(struct controller_env *env, stru
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct account_token_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

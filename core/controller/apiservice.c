@@ -274,11 +274,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(self->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct apiservice_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct apiservice_controller *self = (struct apiservice_controller *)controller;
@@ -292,7 +287,6 @@ struct controller *apiservice_controller_new(struct controller_env *env, struct 
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct apiservice_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

@@ -80,11 +80,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(((struct bootstrap_controller *)controller)->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct bootstrap_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct bootstrap_controller *self = (struct bootstrap_controller *)controller;
@@ -98,7 +93,6 @@ struct controller *bootstrap_controller_new(struct controller_env *env, struct k
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct bootstrap_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

@@ -338,11 +338,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(self->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct cluster_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct cluster_controller *self = (struct cluster_controller *)controller;
@@ -391,7 +386,6 @@ struct controller *cluster_controller_new(struct controller_env *env, struct ke_
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct cluster_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

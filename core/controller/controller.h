@@ -34,7 +34,6 @@ struct controller_vtbl {
                    const struct registry_object *old);
     void (*on_delete)(struct controller *controller, const struct registry_object *object);
     void (*on_synced)(struct controller *controller); /* everything was listed: open the queue */
-    bool (*is_idle)(const struct controller *controller); /* nothing left to do now */
     void (*free)(struct controller *controller);
 };
 
@@ -68,6 +67,5 @@ explain_provider_fn explain_no_endpoints;
 /* Moves the loop's work on: for tests, instead of controllers_start. */
 void controllers_begin(struct controllers *controllers);
 void controllers_turn(struct controllers *controllers, int timeout_ms);
-bool controllers_is_idle(const struct controllers *controllers);
 
 #endif

@@ -181,16 +181,6 @@ void controllers_turn(struct controllers *controllers, int timeout_ms)
     ke_loop_turn(controllers->env.loop, timeout_ms);
 }
 
-bool controllers_is_idle(const struct controllers *controllers)
-{
-    bool is_idle = atomic_load(&controllers->is_synced);
-    for (size_t i = 0; is_idle && i < KE_ARRAY_LEN(makers); i++) {
-        const struct controller *it = controllers->list[i];
-        is_idle = it->vtbl->is_idle == NULL || it->vtbl->is_idle(it);
-    }
-    return is_idle;
-}
-
 bool controllers_have_roles(const struct controllers *controllers)
 {
     return atomic_load(&controllers->env.are_roles_there);

@@ -278,11 +278,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(((struct csr_controller *)controller)->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct csr_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct csr_controller *self = (struct csr_controller *)controller;
@@ -296,7 +291,6 @@ struct controller *csr_controller_new(struct controller_env *env, struct ke_err 
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct csr_controller *self = ke_alloc(sizeof(*self));
     struct x509_info ca;

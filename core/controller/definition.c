@@ -257,11 +257,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(((struct definition_controller *)controller)->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct definition_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct definition_controller *self = (struct definition_controller *)controller;
@@ -275,7 +270,6 @@ struct controller *definition_controller_new(struct controller_env *env, struct 
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct definition_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

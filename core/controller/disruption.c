@@ -227,11 +227,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(((struct disruption_controller *)controller)->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct disruption_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct disruption_controller *self = (struct disruption_controller *)controller;
@@ -245,7 +240,6 @@ struct controller *disruption_controller_new(struct controller_env *env, struct 
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct disruption_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

@@ -476,12 +476,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(self->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    const struct endpoints_controller *self = (const struct endpoints_controller *)controller;
-    return work_queue_is_idle(self->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct endpoints_controller *self = (struct endpoints_controller *)controller;
@@ -508,7 +502,6 @@ struct controller *endpoints_controller_new(struct controller_env *env, struct k
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct endpoints_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

@@ -11,7 +11,6 @@
 #define ENDPOINTS_ADDRESSES_MAX 1000 /* of one Endpoints object */
 #define ENDPOINTS_LABEL_MANAGED "endpoints.kubernetes.io/managed-by"
 #define ENDPOINTS_BY            "endpoint-controller"
-#define ENDPOINTS_LAST_CHANGE   "endpoints.kubernetes.io/last-change-trigger-time"
 #define ENDPOINTS_OVER_CAPACITY "endpoints.kubernetes.io/over-capacity"
 #define ENDPOINTS_SKIP_MIRROR   "endpointslice.kubernetes.io/skip-mirror"
 #define ENDPOINTS_LEADER        "control-plane.alpha.kubernetes.io/leader"

@@ -478,11 +478,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(self->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct garbage_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct garbage_controller *self = (struct garbage_controller *)controller;
@@ -503,7 +498,6 @@ struct controller *garbage_controller_new(struct controller_env *env, struct ke_
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct garbage_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

@@ -290,11 +290,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(self->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct namespace_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct namespace_controller *self = (struct namespace_controller *)controller;
@@ -308,7 +303,6 @@ struct controller *namespace_controller_new(struct controller_env *env, struct k
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct namespace_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

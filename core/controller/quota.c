@@ -203,7 +203,6 @@ static void self_free(struct controller *controller)
 
 struct controller *quota_controller_new(struct controller_env *env, struct ke_err *err)
 {
-    /* No is_idle: what it waits for is the next look, not work. */
     static const struct controller_vtbl vtbl = { .name = "quota",
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,

@@ -263,12 +263,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(self->sums);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    const struct rbac_controller *self = (const struct rbac_controller *)controller;
-    return work_queue_is_idle(self->defaults) && work_queue_is_idle(self->sums);
-}
-
 static void self_free(struct controller *controller)
 {
     struct rbac_controller *self = (struct rbac_controller *)controller;
@@ -283,7 +277,6 @@ struct controller *rbac_controller_new(struct controller_env *env, struct ke_err
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct rbac_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

@@ -162,11 +162,6 @@ static void on_synced(struct controller *controller)
     work_queue_open(((struct volume_controller *)controller)->queue);
 }
 
-static bool is_idle(const struct controller *controller)
-{
-    return work_queue_is_idle(((const struct volume_controller *)controller)->queue);
-}
-
 static void self_free(struct controller *controller)
 {
     struct volume_controller *self = (struct volume_controller *)controller;
@@ -180,7 +175,6 @@ struct controller *volume_controller_new(struct controller_env *env, struct ke_e
                                                  .on_put = on_put,
                                                  .on_delete = on_delete,
                                                  .on_synced = on_synced,
-                                                 .is_idle = is_idle,
                                                  .free = self_free };
     struct volume_controller *self = ke_alloc(sizeof(*self));
     if (self == NULL) {

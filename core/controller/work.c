@@ -170,11 +170,6 @@ void work_queue_add_name(struct work_queue *queue, struct ke_str ns, struct ke_s
         work_queue_add(queue, ke_buf_str(&key));
 }
 
-bool work_queue_is_idle(const struct work_queue *queue)
-{
-    return ke_map_count(queue->items) == 0;
-}
-
 /* ---- running */
 
 static void item_end(struct work_item *item)

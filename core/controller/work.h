@@ -35,7 +35,6 @@ void work_queue_add(struct work_queue *queue, struct ke_str key);
 void work_queue_add_after(struct work_queue *queue, struct ke_str key, int64_t delay_ns);
 /* "ns/name" */
 void work_queue_add_name(struct work_queue *queue, struct ke_str ns, struct ke_str name);
-bool work_queue_is_idle(const struct work_queue *queue); /* nothing waits and nothing runs */
 
 /* ---- inside a run */
 struct ke_str work_item_key(const struct work_item *item);

@@ -347,8 +347,3 @@ void endpoint_record_retire(struct endpoint_service *service)
 {
     ke_snap_retire(KE_CONTAINER_OF(service, struct block, service), free);
 }
-
-size_t endpoint_record_bytes(const struct endpoint_service *service)
-{
-    return block_of(service)->size;
-}

@@ -27,6 +27,5 @@ enum ke_code endpoint_record_build(const struct endpoint_record_input *in, struc
 void endpoint_record_free(struct endpoint_service *service); /* NULL is fine */
 /* Freed when no reader can hold it. */
 void endpoint_record_retire(struct endpoint_service *service);
-size_t endpoint_record_bytes(const struct endpoint_service *service);
 
 #endif

@@ -27,32 +27,6 @@ const char *model_meta_generate_name(struct ke_str prefix,
     return out;
 }
 
-/* The member of old replaces the one of meta; absent in old: removed. */
-static bool carry_member(cJSON *meta, const cJSON *old, const char *name)
-{
-    const cJSON *was = ke_json_get(old, name);
-    if (was == NULL) {
-        ke_json_del(meta, name);
-        return true;
-    }
-    cJSON *copy = cJSON_Duplicate(was, true);
-    return copy != NULL && ke_json_set(meta, name, copy);
-}
-
-bool model_meta_carry_over(cJSON *object, const cJSON *old)
-{
-    cJSON *meta = ke_json_need_object(object, "metadata");
-    const cJSON *old_meta = ke_json_get(old, "metadata");
-    if (meta == NULL)
-        return false;
-    if (ke_str_is_empty(ke_json_str(meta, "uid")) && !carry_member(meta, old_meta, "uid"))
-        return false;
-    return carry_member(meta, old_meta, "creationTimestamp") &&
-           carry_member(meta, old_meta, "generation") &&
-           carry_member(meta, old_meta, "deletionTimestamp") &&
-           carry_member(meta, old_meta, "deletionGracePeriodSeconds");
-}
-
 static model_name_fn *rule_of(enum model_name_rule rule)
 {
     switch (rule) {

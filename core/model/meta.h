@@ -23,13 +23,6 @@ const char *model_meta_generate_name(struct ke_str prefix,
                                      const uint8_t random[MODEL_GENERATED_RANDOM],
                                      char out[MODEL_GENERATED_MAX]);
 
-/*
- * Brings what a client cannot change from old into an update: creationTimestamp, generation,
- * deletionTimestamp and grace period; and the uid where the client left it out. A uid that
- * differs stays, for validation to refuse. False: out of memory.
- */
-bool model_meta_carry_over(cJSON *object, const cJSON *old) KE_MUST_CHECK;
-
 /* metadata of a whole object; old NULL: create. Order and words of upstream. */
 void model_meta_validate(const struct model_kind *kind, const cJSON *object, const cJSON *old,
                          struct model_issues *issues);

@@ -367,19 +367,3 @@ void model_quantity_sub(const struct model_quantity *a, const struct model_quant
     negated.is_negative = b->value != 0 && !b->is_negative;
     model_quantity_add(a, &negated, out);
 }
-
-int64_t model_quantity_to_i64(const struct model_quantity *quantity)
-{
-    model_u128 whole = quantity->value;
-    bool is_inexact = false;
-    for (int scale = quantity->scale; scale < 0 && whole > 0; scale++) {
-        is_inexact = is_inexact || whole % 10 != 0;
-        whole /= 10;
-    }
-    for (int scale = quantity->scale; scale > 0 && whole <= MAX_BINARY; scale--)
-        whole *= 10;
-    whole += is_inexact ? 1 : 0;
-    if (whole > MAX_BINARY)
-        return quantity->is_negative ? INT64_MIN : INT64_MAX;
-    return quantity->is_negative ? -(int64_t)whole : (int64_t)whole;
-}

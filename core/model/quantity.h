@@ -47,7 +47,5 @@ static inline bool model_quantity_is_zero(const struct model_quantity *quantity)
 {
     return quantity->value == 0;
 }
-/* Rounded up to a whole number, saturating at the ends of int64. */
-int64_t model_quantity_to_i64(const struct model_quantity *quantity);
 
 #endif

@@ -169,14 +169,6 @@ static bool is_condition_true(const cJSON *condition)
     return ke_str_eq(ke_json_str(condition, "status"), KE_STR("True"));
 }
 
-bool model_meta_decode(const cJSON *json, struct ke_arena *arena, struct model_meta *out)
-{
-    struct view_decoder d = { .arena = arena };
-    memset(out, 0, sizeof(*out));
-    view_meta(&d, json, out);
-    return !d.is_out_of_memory;
-}
-
 /* ---- Service ------------------------------------------------------------------------------- */
 
 static enum model_service_type read_service_type(struct ke_str text)

@@ -185,8 +185,6 @@ struct model_ingress_class {
 };
 
 /* Each: false only when out of memory. json borrowed during the call only. */
-bool model_meta_decode(const cJSON *json, struct ke_arena *arena,
-                       struct model_meta *out) KE_MUST_CHECK;
 bool model_service_decode(const cJSON *json, struct ke_arena *arena,
                           struct model_service *out) KE_MUST_CHECK;
 bool model_endpoint_slice_decode(const cJSON *json, struct ke_arena *arena,

@@ -11,8 +11,8 @@
 #include "core/base/mem.h"
 #include "core/model/kind.h"
 #include "core/model/kinds/pod.h"
-#include "core/model/meta.h"
 #include "core/model/schema.h"
+#include "test/support/base/carry.h"
 
 static const struct model_kind *find(const cJSON *object, const struct model_version **out)
 {
@@ -61,7 +61,7 @@ static void write_object(const struct model_kind *kind, const struct model_versi
     if (kind->prepare_create != NULL && !kind->prepare_create(object))
         return;
     check(kind, object, NULL);
-    if (again == NULL || !model_meta_carry_over(again, object) ||
+    if (again == NULL || !carry_over(again, object) ||
         (kind->prepare_update != NULL && !kind->prepare_update(again, object)) ||
         (kind->prepare_status != NULL && !kind->prepare_status(again, object)))
         return;

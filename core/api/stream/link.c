@@ -86,11 +86,6 @@ size_t api_link_room(const struct api_link *link)
     return link->is_failed || link->has_closed ? 0 : api_wire_room(link->wire);
 }
 
-struct api_shard *api_link_shard(struct api_link *link)
-{
-    return api_wire_shard(link->wire);
-}
-
 /* SPDY bytes made in `frame`, in a message of their own where they are tunnelled. */
 static void put_spdy(struct api_link *link, const struct ke_buf *frame)
 {

@@ -52,6 +52,5 @@ void api_link_reset(struct api_link *link, uint32_t stream);
 void api_link_resume(struct api_link *link);
 /* All is said. The user hears no more, and the link is freed by itself. */
 void api_link_finish(struct api_link *link);
-struct api_shard *api_link_shard(struct api_link *link);
 
 #endif

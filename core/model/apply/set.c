@@ -125,8 +125,8 @@ const struct apply_set *apply_set_intersection(struct apply_work *work, const st
     return apply_builder_finish(work, &out);
 }
 
-static const struct apply_set *subtract(struct apply_work *work, const struct apply_set *a,
-                                        const struct apply_set *b, bool is_recursive)
+const struct apply_set *apply_set_difference(struct apply_work *work, const struct apply_set *a,
+                                             const struct apply_set *b)
 {
     if (a == NULL || b == NULL)
         return a;
@@ -139,24 +139,11 @@ static const struct apply_set *subtract(struct apply_work *work, const struct ap
             continue;
         if (y == NULL)
             apply_builder_add(work, &out, x->element, x->is_member, x->below);
-        else if (!is_recursive || !y->is_member)
+        else
             apply_builder_add(work, &out, x->element, x->is_member && !y->is_member,
-                              subtract(work, x->below, y->below, is_recursive));
+                              apply_set_difference(work, x->below, y->below));
     }
     return apply_builder_finish(work, &out);
-}
-
-const struct apply_set *apply_set_difference(struct apply_work *work, const struct apply_set *a,
-                                             const struct apply_set *b)
-{
-    return subtract(work, a, b, false);
-}
-
-const struct apply_set *apply_set_recursive_difference(struct apply_work *work,
-                                                       const struct apply_set *a,
-                                                       const struct apply_set *b)
-{
-    return subtract(work, a, b, true);
 }
 
 /* ---- one set ------------------------------------------------------------------------------- */

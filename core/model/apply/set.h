@@ -74,10 +74,6 @@ const struct apply_set *apply_set_intersection(struct apply_work *work, const st
 /* Members of a that are not members of b. */
 const struct apply_set *apply_set_difference(struct apply_work *work, const struct apply_set *a,
                                              const struct apply_set *b);
-/* The same, and without anything that lies below a member of b. */
-const struct apply_set *apply_set_recursive_difference(struct apply_work *work,
-                                                       const struct apply_set *a,
-                                                       const struct apply_set *b);
 /* With inner places that the schema declares by name as members. */
 const struct apply_set *apply_set_with_named(struct apply_work *work, const struct apply_set *set,
                                              const struct model_shape *shape);

@@ -239,13 +239,3 @@ void jws_key_print_jwk(const struct jws_key *key, struct ke_buf *out)
         print_rsa(mbedtls_pk_rsa(key->pk), out);
     ke_buf_add_char(out, '}');
 }
-
-enum ke_code jws_key_print_public(struct jws_key *key, struct ke_buf *out, struct ke_err *err)
-{
-    unsigned char pem[2 * SPKI_BYTES];
-    int ret = mbedtls_pk_write_pubkey_pem(&key->pk, pem, sizeof(pem));
-    if (ret != 0)
-        return mbed_fail(err, KE_NOMEM, ret, "public key");
-    ke_buf_add_c(out, (const char *)pem);
-    return ke_buf_check(out, "public key", err);
-}

@@ -43,8 +43,5 @@ bool jws_key_verify(struct jws_key *key, struct ke_str text, struct ke_str signa
 
 /* The public half as a JSON Web Key; appends. */
 void jws_key_print_jwk(const struct jws_key *key, struct ke_buf *out);
-/* PEM of the public half; appends. Errors: KE_NOMEM, KE_TOO_LARGE. */
-enum ke_code jws_key_print_public(struct jws_key *key, struct ke_buf *out,
-                                  struct ke_err *err) KE_MUST_CHECK;
 
 #endif

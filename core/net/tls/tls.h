@@ -100,7 +100,5 @@ struct tls_peer {
 bool tls_session_peer(struct tls_session *session, struct tls_peer *out);
 /* Server: the lower-cased name the client asked for; empty: none. Lives as long as the session. */
 struct ke_str tls_session_sni(struct tls_session *session);
-/* The protocol agreed on; empty: none. */
-struct ke_str tls_session_alpn(const struct tls_session *session);
 
 #endif

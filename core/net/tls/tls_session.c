@@ -330,8 +330,3 @@ struct ke_str tls_session_sni(struct tls_session *session)
 {
     return session->context->is_server ? session->name : (struct ke_str){ 0 };
 }
-
-struct ke_str tls_session_alpn(const struct tls_session *session)
-{
-    return ke_str_c(mbedtls_ssl_get_alpn_protocol(&session->ssl));
-}

@@ -224,7 +224,11 @@ static void certificates_give_user_and_groups(void **state)
                                    .organizations = { KE_STR("dev"), KE_STR("ops") },
                                    .n_organizations = 2 };
     KE_AUTO(api_identity) *identity = api_identity_from_peer(&peer);
-    const struct auth_user *user = api_identity_user(identity);
+    struct ke_err err = KE_ERR_INIT;
+    KE_AUTO(ke_arena) *arena = ke_arena_new(1U << 16);
+    struct api_credentials shown = { .identity = identity };
+    const struct auth_user *user = NULL;
+    assert_int_equal(api_authenticate(&shown, arena, &user, &err), KE_OK);
     assert_true(ke_str_eq_c(user->name, "jane"));
     assert_int_equal(user->n_groups, 3);
     assert_true(ke_str_eq_c(user->groups[0], "dev"));

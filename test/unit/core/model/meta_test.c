@@ -146,25 +146,6 @@ static void identity_does_not_change(void **state)
                 "metadata.resourceVersion: Invalid value: \"\": must be specified for an update");
 }
 
-static void an_update_carries_over_what_clients_cannot_change(void **state)
-{
-    (void)state;
-    struct ke_err err = KE_ERR_INIT;
-    ke_auto_json *old = NULL;
-    ke_auto_json *object = NULL;
-    assert_int_equal(ke_json_parse(KE_STR("{\"metadata\":{\"name\":\"a\",\"uid\":\"1\","
-                                          "\"generation\":3,\"creationTimestamp\":\"c\","
-                                          "\"deletionTimestamp\":\"d\"}}"),
-                                   &old, &err),
-                     KE_OK);
-    assert_int_equal(ke_json_parse(KE_STR("{\"metadata\":{\"name\":\"a\",\"generation\":9,"
-                                          "\"deletionGracePeriodSeconds\":4}}"),
-                                   &object, &err),
-                     KE_OK);
-    assert_true(model_meta_carry_over(object, old));
-    assert_true(ke_json_equal(object, old));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,7 +154,6 @@ int main(void)
         cmocka_unit_test(names_have_a_greatest_length),
         cmocka_unit_test(metadata_is_checked_as_a_whole),
         cmocka_unit_test(identity_does_not_change),
-        cmocka_unit_test(an_update_carries_over_what_clients_cannot_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

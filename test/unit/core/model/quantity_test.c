@@ -133,22 +133,6 @@ static void compares_by_value(void **state)
     assert_int_equal(model_quantity_cmp(&a, &b), 0);
 }
 
-static void whole_numbers_are_rounded_up_and_saturate(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        int64_t value;
-    } EXAMPLES[] = {
-        { "1", 1 }, { "1m", 1 },     { "1001m", 2 },        { "2k", 2000 },
-        { "0", 0 }, { "1Ki", 1024 }, { "1e30", INT64_MAX }, { "-1e30", INT64_MIN },
-    };
-    for (size_t i = 0; i < KE_ARRAY_LEN(EXAMPLES); i++) {
-        struct model_quantity quantity = parse(EXAMPLES[i].text);
-        assert_true(model_quantity_to_i64(&quantity) == EXAMPLES[i].value);
-    }
-}
-
 static void adds_and_subtracts_in_the_form_of_the_first(void **state)
 {
     (void)state;
@@ -207,7 +191,6 @@ int main(void)
         cmocka_unit_test(canonical_form_has_the_largest_suffix_without_a_fraction),
         cmocka_unit_test(refuses_what_is_no_quantity_in_upstreams_words),
         cmocka_unit_test(compares_by_value),
-        cmocka_unit_test(whole_numbers_are_rounded_up_and_saturate),
         cmocka_unit_test(adds_and_subtracts_in_the_form_of_the_first),
         cmocka_unit_test(sums_saturate),
     };

@@ -70,7 +70,7 @@ static bool prepare(const struct model_kind *kind, cJSON *object, const cJSON *o
     }
     return (kind->set_defaults == NULL || kind->set_defaults(object)) &&
            (kind->prepare_create == NULL || kind->prepare_create(object)) &&
-           model_meta_carry_over(object, old) &&
+           carry_over(object, old) &&
            (kind->prepare_update == NULL || kind->prepare_update(object, old));
 }
 

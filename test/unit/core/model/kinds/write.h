@@ -11,8 +11,8 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 #include "core/model/kind.h"
-#include "core/model/meta.h"
 #include "core/model/schema.h"
+#include "test/support/base/carry.h"
 #include "test/support/base/test.h"
 
 struct write {
@@ -76,7 +76,7 @@ static inline const struct model_kind *write_create(struct write *w, const char 
 static inline void write_update(struct write *w, const cJSON *old, const char *text)
 {
     const struct model_kind *kind = write_decode(w, text);
-    assert_true(model_meta_carry_over(w->object, old));
+    assert_true(carry_over(w->object, old));
     if (kind->has_status) {
         cJSON *status = cJSON_Duplicate(ke_json_get(old, "status"), true);
         assert_true(status == NULL || ke_json_set(w->object, "status", status));
