@@ -231,12 +231,15 @@ static void print_body(struct ke_buf *out, const struct api_request *request)
 static void print_status(struct ke_buf *out, const struct api_audit *audit)
 {
     ke_buf_add_c(out, ",\"responseStatus\":{\"metadata\":{}");
-    if (audit->http >= 400) {
+    if (audit->http >= 400 || audit->http == 0) {
         ke_buf_add_c(out, ",\"status\":\"Failure\"");
         add_member(out, "message", ke_buf_str(&audit->message));
         add_member(out, "reason", ke_str_c(audit->reason));
     }
-    ke_buf_addf(out, ",\"code\":%u}", audit->http);
+    if (audit->http != 0) {
+        ke_buf_addf(out, ",\"code\":%u", audit->http);
+    }
+    ke_buf_add_char(out, '}');
 }
 
 static void print_annotations(struct ke_buf *out, const struct api_audit *audit)
@@ -301,9 +304,11 @@ void api_audit_end(struct api_audit *audit, const struct api_request *request)
     if (request != NULL) {
         print_body(&audit->body, request);
     }
-    if (audit->http != 0) { /* else the client was gone before there was an answer */
-        tell(audit, "ResponseComplete", ke_buf_str(&audit->body));
+    if (audit->http == 0) { /* what was asked for may have been done all the same */
+        ke_buf_clear(&audit->message);
+        ke_buf_add_c(&audit->message, "the client left before it was answered");
     }
+    tell(audit, "ResponseComplete", ke_buf_str(&audit->body));
     ke_buf_free(&audit->message);
     ke_buf_free(&audit->decision);
     ke_buf_free(&audit->object);

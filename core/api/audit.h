@@ -33,7 +33,8 @@ const char *api_audit_id(const struct api_audit *audit);
  * its request, is returned for api_audit_end.
  */
 struct api_audit *api_audit_start(struct api_request *request);
-/* Tells of ResponseComplete and frees. request: NULL when api_audit_start was called. */
+/* Tells of ResponseComplete and frees; without a code when the client left before its answer: what
+ * it asked for may have been done. request: NULL when api_audit_start was called. */
 void api_audit_end(struct api_audit *audit, const struct api_request *request);
 
 #endif

@@ -47,6 +47,9 @@ void api_respond_with(struct api_request *request, unsigned http, const char *ty
     if (response == NULL) {
         return; /* nothing queued: the connection is closed */
     }
+    if (request->is_lost && request->audit != NULL) {
+        api_audit_answered(request->audit, http); /* it was done, though nobody hears of it */
+    }
     if (!request->is_lost && add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, ke_str_c(type)) &&
         (request->has_cache_control ||
          MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache, private"))) {

@@ -101,9 +101,28 @@ static void make_tokens(struct test_api *f)
     assert_int_equal(auth_bearer_new(&options, &f->bearer, &err), KE_OK);
 }
 
+static bool keeps_audit_log;
+
 int test_api_set_up(void **state)
 {
     return test_api_set_up_with(state, NULL, NULL, NULL);
+}
+
+int test_api_set_up_audited(void **state)
+{
+    keeps_audit_log = true;
+    int rc = test_api_set_up(state);
+    keeps_audit_log = false;
+    return rc;
+}
+
+static void open_audit_log(struct test_api *f, const struct test_tmpdir *dir)
+{
+    struct ke_err err;
+    struct ke_buf path = KE_BUF_FIXED(f->audit_path, sizeof(f->audit_path) - 1);
+    ke_buf_add_c(&path, test_tmpdir_path(dir, "audit.log"));
+    struct audit_log_options options = { .path = f->audit_path, .level = AUDIT_METADATA };
+    assert_int_equal(audit_log_open(&options, &f->audit, &err), KE_OK);
 }
 
 int test_api_set_up_with(void **state, const struct api_runtime *runtime,
@@ -118,6 +137,9 @@ int test_api_set_up_with(void **state, const struct api_runtime *runtime,
     memcpy(f->dir, dir.path, sizeof(dir.path));
     struct ke_buf path = KE_BUF_FIXED(f->socket, sizeof(f->socket) - 1);
     ke_buf_add_c(&path, test_tmpdir_path(&dir, "s"));
+    if (keeps_audit_log) {
+        open_audit_log(f, &dir);
+    }
     f->registry = mem_registry_new(NULL, &err);
     assert_non_null(f->registry);
     f->hub = watch_hub_new(f->registry, &err);
@@ -138,6 +160,7 @@ int test_api_set_up_with(void **state, const struct api_runtime *runtime,
         .report = f->report,
         .runtime = runtime,
         .bearer = f->bearer,
+        .audit = f->audit,
         .authorize = authorize,
         .authorize_ctx = authorize_ctx,
         .hooks = { .ctx = f, .is_ready = is_ready, .print_status = print_status },
@@ -164,6 +187,7 @@ int test_api_tear_down(void **state)
     api_server_stop(f->server);
     registry_stop(f->registry);
     api_server_free(f->server);
+    audit_log_close(f->audit);
     resource_store_free(f->store);
     auth_bearer_free(f->bearer);
     token_keys_free(f->token_keys);

@@ -13,6 +13,7 @@
 /* cmocka needs the four above */
 #include <cmocka.h>
 
+#include "core/api/audit_log.h"
 #include "core/api/server.h"
 #include "core/net/http/client.h"
 
@@ -35,6 +36,8 @@ struct test_api {
     struct ke_endpoint address; /* of the TLS listener */
     bool is_not_ready;          /* what the is_ready hook says */
     struct ke_buf body;         /* of the last answer, terminated */
+    struct audit_log *audit;    /* NULL: none is kept */
+    char audit_path[300];
 };
 
 /* cmocka fixtures: *state is a struct test_api with the namespace "default". */
@@ -43,6 +46,8 @@ int test_api_set_up(void **state);
 struct api_runtime;
 int test_api_set_up_with(void **state, const struct api_runtime *runtime,
                          auth_authorize_fn *authorize, void *authorize_ctx);
+/* The same as the first with an audit log at f->audit_path. */
+int test_api_set_up_audited(void **state);
 int test_api_tear_down(void **state);
 
 /* The HTTP status; body NULL: type is what is accepted. */

@@ -3,6 +3,7 @@
  * The proxy subresources against a real server and backends. The backends have an address of their
  * own in a network namespace of the test's: the proxy goes to no loopback address.
  */
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/net/http/client.h"
 #include "test/support/api.h"
@@ -71,7 +73,7 @@ static void make_pod(struct test_api *f, const char *name, const char *ip)
 
 static int set_up(void **state)
 {
-    int rc = test_api_set_up(state);
+    int rc = test_api_set_up_audited(state);
     backend = http_backend_new_at("the backend", rules, ADDRESS);
     make_pod(*state, "p", ADDRESS);
     (void)snprintf(at, sizeof(at), NS "/pods/p:%u/proxy", http_backend_port(backend));
@@ -298,6 +300,30 @@ static void clients_may_leave_at_any_time(void **state)
     assert_int_equal(get(*state, "/any"), 200);
 }
 
+/* What has reached the server behind has happened, though nobody waited for the answer. */
+static void who_leaves_early_is_in_the_audit_log(void **state)
+{
+    struct test_api *f = *state;
+    struct test_reader r;
+    struct ke_err err;
+    ke_auto_buf log = KE_BUF_INIT(1U << 20);
+    int64_t deadline_ns = ke_now_ns() + 10 * KE_S;
+    open_at(&r, f, "/hang", "User-Agent: who-left\r\n");
+    while (http_backend_requests(backend) == 0 && ke_now_ns() < deadline_ns) {
+        (void)poll(NULL, 0, 1);
+    }
+    close(r.fd);
+    do {
+        (void)poll(NULL, 0, 1);
+        ke_buf_clear(&log);
+        assert_int_equal(ke_file_read(f->audit_path, &log, &err), KE_OK);
+        ke_buf_add_char(&log, '\0');
+    } while (strstr(log.ptr, "who-left") == NULL && ke_now_ns() < deadline_ns);
+    const char *line = strstr(log.ptr, "who-left");
+    assert_non_null(line);
+    assert_non_null(strstr(line, "\"message\":\"the client left before it was answered\"}"));
+}
+
 /* A token takes another thread to verify: the request waits at its head, its body with it. */
 static void who_comes_with_a_token_is_asked_for_rights(void **state)
 {
@@ -383,6 +409,7 @@ int main(void)
         TEST(a_service_is_one_of_its_ready_pods),
         TEST(an_upgrade_becomes_a_tunnel),
         TEST(clients_may_leave_at_any_time),
+        TEST(who_leaves_early_is_in_the_audit_log),
         TEST(who_comes_with_a_token_is_asked_for_rights),
         TEST(two_lengths_are_refused),
         TEST(the_server_stops_with_answers_under_way),
