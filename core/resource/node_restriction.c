@@ -252,6 +252,44 @@ static enum ke_code admit_node(const struct restriction *r)
     return check_labels(r, "is not allowed to modify labels: ");
 }
 
+/* ---- claims */
+
+/* A copy without these members; NULL: out of memory. */
+static cJSON *copy_without(const cJSON *object, const char *member, const char *const *names)
+{
+    const cJSON *value = ke_json_get(object, member);
+    cJSON *copy = value != NULL ? cJSON_Duplicate(value, true) : cJSON_CreateObject();
+    for (size_t i = 0; copy != NULL && names[i] != NULL; i++)
+        ke_json_del(copy, names[i]);
+    return copy;
+}
+
+/* What a node learns of a claim as it makes its file system larger. */
+static enum ke_code admit_claim(const struct restriction *r)
+{
+    static const char *const told[] = { "capacity",
+                                        "conditions",
+                                        "allocatedResources",
+                                        "allocatedResourceStatuses",
+                                        "currentVolumeAttributesClassName",
+                                        "modifyVolumeStatus",
+                                        NULL };
+    static const char *const kept[] = { "managedFields", NULL };
+    if (r->object == NULL || r->old == NULL || !ke_str_eq_c(r->op->request.subresource, "status"))
+        return forbid_plain(r, "may only update PVC status");
+    ke_auto_json *meta = copy_without(r->object, "metadata", kept);
+    ke_auto_json *old_meta = copy_without(r->old, "metadata", kept);
+    ke_auto_json *status = copy_without(r->object, "status", told);
+    ke_auto_json *old_status = copy_without(r->old, "status", told);
+    if (meta == NULL || old_meta == NULL || status == NULL || old_status == NULL)
+        return operation_fail_nomem(r->op);
+    return ke_json_equal(meta, old_meta) && ke_json_equal(status, old_status)
+               ? KE_OK
+               : forbid(r, "",
+                        "is not allowed to update fields other than status.quantity and "
+                        "status.conditions");
+}
+
 /* ---- others that carry the node's name */
 
 static enum ke_code admit_lease(const struct restriction *r)
@@ -282,6 +320,8 @@ enum ke_code node_restriction_admit(struct operation *op, const cJSON *object, c
         return admit_pod(&r);
     if (op->kind->id == MODEL_NODE)
         return admit_node(&r);
+    if (op->kind->id == MODEL_PERSISTENTVOLUMECLAIM)
+        return admit_claim(&r);
     if (op->kind->id == MODEL_LEASE)
         return admit_lease(&r);
     return ke_str_eq_c(plural, "csinodes") ? admit_csinode(&r) : KE_OK;

@@ -316,6 +316,32 @@ static void a_node_keeps_to_its_own_pods(void **state)
                   "only create mirror pods");
 }
 
+static void a_node_tells_how_large_a_claim_is(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(
+        create(f, NULL, MODEL_PERSISTENTVOLUMECLAIM,
+               "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"accessModes\":["
+               "\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}"),
+        KE_OK);
+    struct ask status = { &node, RESOURCE_PATCH, MODEL_PERSISTENTVOLUMECLAIM, "default",
+                          "c",   "status" };
+    static const char *const others[] = {
+        "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}",
+        "{\"metadata\":{\"finalizers\":[\"a.b/c\"]}}",
+        "{\"status\":{\"phase\":\"Lost\"}}",
+    };
+    for (size_t i = 0; i < KE_ARRAY_LEN(others); i++)
+        assert_denied(f, ask(f, status, others[i]),
+                      "node \"n1\" is not allowed to update fields other than status.quantity and "
+                      "status.conditions");
+    assert_int_equal(ask(f, status,
+                         "{\"status\":{\"capacity\":{\"storage\":\"2Gi\"},\"conditions\":[{"
+                         "\"type\":\"Resizing\",\"status\":\"True\"}]}}"),
+                     KE_OK);
+    assert_string_equal(test_field(&f->r, "status.capacity.storage"), "2Gi");
+}
+
 static void create_mirror(struct fixture *f, const char *uid, const char *spec, const char *why)
 {
     char pod[2048];
@@ -373,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sums_of_roles_need_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_node_keeps_to_its_own_node, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_node_keeps_to_its_own_pods, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_node_tells_how_large_a_claim_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mirrors_are_of_the_node_and_use_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leases_carry_the_name_of_the_node, set_up, tear_down),
     };
