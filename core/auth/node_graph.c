@@ -12,8 +12,11 @@
 #include "core/base/map.h"
 #include "core/base/mem.h"
 
-#define EDGE_BYTES   (4 * LIMIT_KEY_BYTES)
-#define VERTEX_BYTES (8U << 20) /* texts of one pod */
+#define EDGE_BYTES (4 * LIMIT_KEY_BYTES)
+/* Of one pod. A reference takes ten bytes of JSON and 64 here: no object may come to more, or its
+ * writer would stop the authoriser for every node. */
+#define VERTEX_BYTES (16U * LIMIT_OBJECT_BYTES)
+#define LOOK_BACK    32 /* references that a new one is compared with: twins only cost memory */
 
 /* A pod or a volume. */
 struct vertex {
@@ -92,18 +95,20 @@ static struct vertex *vertex_new(void)
 /* An empty name is no reference. */
 static bool add_ref(struct vertex *vertex, enum node_ref kind, struct ke_str ns, struct ke_str name)
 {
+    const struct ref *it = vertex->refs;
     if (name.len == 0)
         return true;
-    for (const struct ref *it = vertex->refs; it != NULL; it = it->next) {
+    for (int i = 0; i < LOOK_BACK && it != NULL; i++, it = it->next) {
         if (it->kind == kind && ke_str_eq(it->ns, ns) && ke_str_eq(it->name, name))
             return true;
     }
+    bool is_same_ns = vertex->refs != NULL && ke_str_eq(vertex->refs->ns, ns);
     struct ref *ref = ke_arena_alloc(vertex->arena, sizeof(*ref));
     if (ref == NULL)
         return false;
     *ref = (struct ref){ .next = vertex->refs,
                          .kind = kind,
-                         .ns = ke_arena_str(vertex->arena, ns),
+                         .ns = is_same_ns ? vertex->refs->ns : ke_arena_str(vertex->arena, ns),
                          .name = ke_arena_str(vertex->arena, name) };
     vertex->refs = ref;
     return ref->ns.ptr != NULL && ref->name.ptr != NULL;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The node authoriser: a node sees what its pods use, and writes what is its own. */
+#include <string.h>
+#include <time.h>
+
 #include "core/auth/node.h"
 #include "core/auth/node_graph.h"
 #include "core/base/json.h"
+#include "core/base/limits.h"
 #include "test/support/base/test.h"
 #include "test/support/mem_registry.h"
 #include "test/support/objects.h"
@@ -24,6 +28,32 @@ static void put_pod(struct node_graph *graph, const char *name, const char *json
 static bool leads(struct node_graph *graph, const char *node, enum node_ref ref, const char *name)
 {
     return node_graph_leads(graph, ke_str_c(node), ref, KE_STR("ns"), ke_str_c(name));
+}
+
+/* As many as an object holds: no pod may make the authoriser slow, or useless to all nodes. */
+static void a_pod_may_name_very_many(void **state)
+{
+    (void)state;
+    enum { N = 90000 };
+    char ns[64] = "";
+    memset(ns, 'n', sizeof(ns) - 1);
+    ke_auto_buf json = KE_BUF_INIT(4 * LIMIT_OBJECT_BYTES);
+    ke_buf_add_c(&json, "{\"spec\":{\"nodeName\":\"n1\",\"imagePullSecrets\":[");
+    for (int i = 0; i < N; i++)
+        ke_buf_addf(&json, "%s{\"name\":\"%x\"}", i > 0 ? "," : "", i);
+    ke_buf_add_c(&json, "]}}");
+    assert_in_range(json.len, LIMIT_OBJECT_BYTES / 2, 2 * LIMIT_OBJECT_BYTES);
+    ke_auto_json *pod = NULL;
+    struct ke_err err = KE_ERR_INIT;
+    assert_int_equal(ke_json_parse(ke_buf_str(&json), &pod, &err), KE_OK);
+    struct node_graph *graph = node_graph_new();
+    clock_t begin = clock();
+    assert_true(node_graph_put_pod(graph, ke_str_c(ns), KE_STR("p"), pod));
+    assert_true(clock() - begin < 3 * CLOCKS_PER_SEC);
+    assert_true(node_graph_leads(graph, KE_STR("n1"), NODE_REF_SECRET, ke_str_c(ns), KE_STR("0")));
+    node_graph_del_pod(graph, ke_str_c(ns), KE_STR("p"));
+    assert_false(node_graph_leads(graph, KE_STR("n1"), NODE_REF_SECRET, ke_str_c(ns), KE_STR("0")));
+    node_graph_free(graph);
 }
 
 static void a_pod_leads_to_all_it_names(void **state)
@@ -270,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pod_leads_to_all_it_names),
+        cmocka_unit_test(a_pod_may_name_very_many),
         cmocka_unit_test(two_pods_may_name_one_secret),
         cmocka_unit_test(a_claim_leads_to_its_volume_and_its_secrets),
         cmocka_unit_test(a_node_may_what_is_its_own),
