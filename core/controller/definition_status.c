@@ -69,6 +69,7 @@ bool definition_set_condition(cJSON *definition, const char *type, bool status, 
 
 /* ---- names */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the buffer writes into it */
 static struct ke_str tagged(char tag, struct ke_str name, char text[NAME_BYTES])
 {
     struct ke_buf buf = KE_BUF_FIXED(text, NAME_BYTES);
@@ -173,13 +174,14 @@ static bool settle_approval(cJSON *definition, struct ke_str now)
         ke_json_str(ke_json_path(definition, "metadata.annotations"), "api-approved.kubernetes.io");
     bool is_approved = text.len > 0 && !ke_str_has_prefix(text, KE_STR("unapproved"));
     ke_auto_buf message = KE_BUF_INIT(8192);
-    if (text.len == 0)
+    if (text.len == 0) {
         ke_buf_add_c(&message, "protected groups must have approval annotation "
                                "\"api-approved.kubernetes.io\", see "
                                "https://github.com/kubernetes/enhancements/pull/1111");
-    else
+    } else {
         ke_buf_addf(&message, is_approved ? "approved in %.*s" : "not approved: \"%.*s\"",
                     KE_STR_ARG(text));
+    }
     const char *reason = "MissingAnnotation";
     if (text.len > 0)
         reason = is_approved ? "ApprovedAnnotation" : "UnapprovedAnnotation";

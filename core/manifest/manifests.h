@@ -17,10 +17,10 @@ struct manifests;
  * KE_IO. */
 enum ke_code manifests_new(struct resource_store *store, struct report *report, const char *dir,
                            struct manifests **out, struct ke_err *err) KE_MUST_CHECK;
-enum ke_code manifests_start(struct manifests *manifests, struct ke_err *err) KE_MUST_CHECK;
+enum ke_code manifests_start(struct manifests *self, struct ke_err *err) KE_MUST_CHECK;
 /* Ends the thread. Before registry_stop, so that its last write is answered. */
-void manifests_stop(struct manifests *manifests);
-void manifests_free(struct manifests *manifests); /* NULL is fine */
+void manifests_stop(struct manifests *self);
+void manifests_free(struct manifests *self); /* NULL is fine */
 KE_AUTO_DEFINE(manifests)
 
 #endif

@@ -354,20 +354,24 @@ static void fill_fields(struct keeper *keeper, const struct model_definition *d,
     kind->fields = fields;
 }
 
-static enum ke_code row_new(struct model_custom *slot, const struct model_definition *d,
-                            struct ke_str surface, struct row **out, struct ke_err *err)
+/* NULL: err says why. */
+static struct row *row_new(struct model_custom *slot, const struct model_definition *d,
+                           struct ke_str surface, struct ke_err *err)
 {
     struct model_catalog *catalog = slot->catalog;
     struct keeper keeper = { .arena = catalog->arena, .is_ok = true };
     if (catalog->n_rows >= LIMIT_CUSTOM_ROWS) {
-        return ke_fail(err, KE_LIMIT,
-                       "%d custom kinds were defined since the start: restart to define more",
-                       LIMIT_CUSTOM_ROWS);
+        (void)ke_fail(err, KE_LIMIT,
+                      "%d custom kinds were defined since the start: restart to define more",
+                      LIMIT_CUSTOM_ROWS);
+        return NULL;
     }
     struct row *row = ke_arena_alloc(catalog->arena, sizeof(*row));
     struct ke_str kept = ke_arena_str(catalog->arena, surface);
-    if (row == NULL || kept.ptr == NULL)
-        return ke_fail(err, KE_NOMEM, "custom kind %s", d->name);
+    if (row == NULL || kept.ptr == NULL) {
+        (void)ke_fail(err, KE_NOMEM, "custom kind %s", d->name);
+        return NULL;
+    }
     row->surface = kept;
     struct model_kind *kind = &row->kind;
     kind->id = MODEL_CUSTOM;
@@ -381,54 +385,50 @@ static enum ke_code row_new(struct model_custom *slot, const struct model_defini
     fill_versions(&keeper, d, kind);
     fill_subresources(&keeper, d, kind);
     fill_fields(&keeper, d, kind);
-    if (!keeper.is_ok)
-        return ke_fail(err, KE_NOMEM, "custom kind %s", d->name);
+    if (!keeper.is_ok) {
+        (void)ke_fail(err, KE_NOMEM, "custom kind %s", d->name);
+        return NULL;
+    }
     catalog->n_rows++;
-    *out = row;
-    return KE_OK;
+    return row;
 }
 
-/* The row of the slot that says the same, or a new one. */
-static enum ke_code need_row(struct model_custom *slot, const struct model_definition *d,
-                             struct row **out, struct ke_err *err)
+/* The row of the slot that says the same, or a new one. NULL: err says why. */
+static struct row *need_row(struct model_custom *slot, const struct model_definition *d,
+                            struct ke_err *err)
 {
     ke_auto_buf surface = KE_BUF_INIT(SURFACE_BYTES);
     print_surface(d, &surface);
     if (ke_buf_check(&surface, "names of a custom kind", err) != KE_OK)
-        return err->code;
+        return NULL;
     for (struct row *row = slot->rows; row != NULL; row = row->next) {
-        if (ke_str_eq(row->surface, ke_buf_str(&surface))) {
-            *out = row;
-            return KE_OK;
-        }
+        if (ke_str_eq(row->surface, ke_buf_str(&surface)))
+            return row;
     }
-    return row_new(slot, d, ke_buf_str(&surface), out, err);
+    return row_new(slot, d, ke_buf_str(&surface), err);
 }
 
 /* ---- changes --------------------------------------------------------------------------------- */
 
-static enum ke_code need_slot(struct model_catalog *catalog, struct ke_str name,
-                              struct model_custom **out, struct ke_err *err)
+/* NULL: out of memory. */
+static struct model_custom *need_slot(struct model_catalog *catalog, struct ke_str name)
 {
     struct model_custom *slot = ke_map_get(catalog->by_plural, name);
-    if (slot == NULL) {
-        slot = ke_arena_alloc(catalog->arena, sizeof(*slot));
-        if (slot == NULL)
-            return ke_fail(err, KE_NOMEM, "custom kind");
-        write_lock(catalog);
-        bool is_ok = ke_grow((void **)&catalog->slots, &catalog->cap_slots, catalog->n_slots + 1,
-                             sizeof(struct model_custom *)) &&
-                     ke_map_set(catalog->by_plural, name, slot, NULL);
-        if (is_ok) {
-            slot->catalog = catalog;
-            catalog->slots[catalog->n_slots++] = slot;
-        }
-        unlock(catalog);
-        if (!is_ok)
-            return ke_fail(err, KE_NOMEM, "custom kind");
+    if (slot != NULL)
+        return slot;
+    slot = ke_arena_alloc(catalog->arena, sizeof(*slot));
+    if (slot == NULL)
+        return NULL;
+    write_lock(catalog);
+    bool is_ok = ke_grow((void **)&catalog->slots, &catalog->cap_slots, catalog->n_slots + 1,
+                         sizeof(struct model_custom *)) &&
+                 ke_map_set(catalog->by_plural, name, slot, NULL);
+    if (is_ok) {
+        slot->catalog = catalog;
+        catalog->slots[catalog->n_slots++] = slot;
     }
-    *out = slot;
-    return KE_OK;
+    unlock(catalog);
+    return is_ok ? slot : NULL;
 }
 
 /* Lock held for writing. What was there before is returned, to be released without the lock. */
@@ -521,20 +521,21 @@ enum ke_code model_catalog_put(struct model_catalog *catalog, const cJSON *objec
         model_catalog_remove(catalog, name);
         return KE_OK;
     }
-    struct model_custom *slot = NULL;
+    struct model_custom *slot = need_slot(catalog, name);
+    if (slot == NULL)
+        return ke_fail(err, KE_NOMEM, "custom kind");
     uint64_t hash = 0;
-    enum ke_code rc = need_slot(catalog, name, &slot, err);
-    if (rc == KE_OK)
-        rc = hash_of(object, &hash, err);
+    enum ke_code rc = hash_of(object, &hash, err);
     if (rc != KE_OK || slot->hash == hash)
         return rc;
     ke_auto_definition *definition = NULL;
-    struct row *row = NULL;
     rc = model_definition_new(object, catalog->number + 1, &definition, err);
-    if (rc == KE_OK)
-        rc = need_row(slot, definition, &row, err);
-    if (rc == KE_OK)
-        rc = activate(slot, row, definition, hash, err);
+    if (rc != KE_OK)
+        return rc;
+    struct row *row = need_row(slot, definition, err);
+    if (row == NULL)
+        return err->code;
+    rc = activate(slot, row, definition, hash, err);
     if (rc != KE_OK)
         return rc;
     catalog->number++;

@@ -14,39 +14,51 @@ struct model_pattern {
     pcre2_code *code;
 };
 
+/* The character behind a backslash: does it refer to what was matched, or mean what RE2 has not? */
+static bool is_reference(char c)
+{
+    return (c >= '1' && c <= '9') || c == 'k' || c == 'g' || c == 'K' || c == 'R';
+}
+
+/* Where a class that begins at text[at] has its first character that may end it. */
+static size_t class_begin(struct ke_str text, size_t at)
+{
+    size_t first = at + 1 < text.len && text.ptr[at + 1] == '^' ? at + 2 : at + 1;
+    return first < text.len && text.ptr[first] == ']' ? first + 1 : first;
+}
+
+/* The group that text begins with, if RE2 has no such. */
+static struct ke_str odd_group(struct ke_str text)
+{
+    static const char *const groups[] = { "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(", "(?#", "(*" };
+    for (size_t i = 0; i < KE_ARRAY_LEN(groups); i++) {
+        if (ke_str_has_prefix(text, ke_str_c(groups[i])))
+            return ke_str_c(groups[i]);
+    }
+    return (struct ke_str){ NULL, 0 };
+}
+
 /* What PCRE2 would take and RE2 does not: the first such piece, or nothing. */
 static struct ke_str find_unsupported(struct ke_str text)
 {
-    static const char *const groups[] = { "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?(", "(?#", "(*" };
     bool is_in_class = false;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
+        struct ke_str odd = { NULL, 0 };
         if (c == '\\') {
-            char next = i + 1 < text.len ? text.ptr[i + 1] : '\0';
-            bool is_reference = !is_in_class && ((next >= '1' && next <= '9') || next == 'k' ||
-                                                 next == 'g' || next == 'K' || next == 'R');
-            if (is_reference)
+            if (!is_in_class && i + 1 < text.len && is_reference(text.ptr[i + 1]))
                 return ke_str_sub(text, i, 2);
             i++;
-            continue;
-        }
-        if (is_in_class) {
+        } else if (is_in_class) {
             is_in_class = c != ']';
-            continue;
-        }
-        if (c == '[') {
+        } else if (c == '[') {
             is_in_class = true;
-            /* A bracket that comes first is one of the class. */
-            size_t first = i + 1 < text.len && text.ptr[i + 1] == '^' ? i + 2 : i + 1;
-            if (first < text.len && text.ptr[first] == ']')
-                i = first;
-            continue;
+            i = class_begin(text, i) - 1;
+        } else if (c == '(') {
+            odd = odd_group(ke_str_sub(text, i, text.len - i));
         }
-        for (size_t g = 0; c == '(' && g < KE_ARRAY_LEN(groups); g++) {
-            struct ke_str group = ke_str_c(groups[g]);
-            if (ke_str_has_prefix(ke_str_sub(text, i, text.len - i), group))
-                return group;
-        }
+        if (odd.ptr != NULL)
+            return odd;
     }
     return (struct ke_str){ NULL, 0 };
 }
@@ -54,10 +66,11 @@ static struct ke_str find_unsupported(struct ke_str text)
 enum ke_code model_pattern_new(struct ke_str text, struct model_pattern **out, struct ke_err *err)
 {
     struct ke_str odd = find_unsupported(text);
-    if (odd.ptr != NULL)
+    if (odd.ptr != NULL) {
         return ke_fail(err, KE_MALFORMED,
                        "error parsing regexp: invalid or unsupported Perl syntax: `%.*s`",
                        KE_STR_ARG(odd));
+    }
     if (text.len > LIMIT_PATTERN_BYTES)
         return ke_fail(err, KE_MALFORMED, "error parsing regexp: expression too large");
     struct model_pattern *pattern = ke_alloc(sizeof(*pattern));

@@ -154,8 +154,9 @@ void operation_issue(struct operation *op, enum model_issue_type type, const cha
 
 /* ---- verbs */
 enum ke_code operation_create(struct operation *op) KE_MUST_CHECK;
-/* object given, decoded, its namespace open: what creates end with, also those of an apply. */
-enum ke_code operation_create_object(struct operation *op, cJSON *object) KE_MUST_CHECK;
+/* given: the object, owned from here on, decoded, its namespace open: what creates end with, also
+ * those of an apply. */
+enum ke_code operation_create_object(struct operation *op, cJSON *given) KE_MUST_CHECK;
 enum ke_code operation_update(struct operation *op) KE_MUST_CHECK;
 enum ke_code operation_patch(struct operation *op) KE_MUST_CHECK;
 enum ke_code operation_apply(struct operation *op) KE_MUST_CHECK;

@@ -71,10 +71,11 @@ static enum ke_code read_token(const cJSON *object, struct ke_str prefix,
             "(version " TOKEN_VERSION ")");
     }
     struct ke_str start = ke_json_str(object, "start");
-    if (!is_clean(start))
+    if (!is_clean(start)) {
         return ke_fail(
             err, KE_MALFORMED,
             "invalid continue token: continue key is not valid: encoded start key is not within the list");
+    }
     ke_buf_add_str(&out->start_key, prefix);
     ke_buf_add_str(&out->start_key, start);
     return ke_buf_check(&out->start_key, "continue key", err);
@@ -94,10 +95,11 @@ enum ke_code resource_token_decode(struct ke_str token, struct ke_str prefix,
     if (ke_json_parse(ke_buf_str(&json), &object, &why) != KE_OK)
         return ke_fail(err, why.code == KE_NOMEM ? KE_NOMEM : KE_MALFORMED,
                        "invalid continue token: continue key is not valid: %s", why.msg);
-    if (!has_nul)
+    if (!has_nul) {
         return ke_fail(
             err, KE_MALFORMED,
             "invalid continue token: continue key is not valid: encoded start key has no end");
+    }
     enum ke_code rc = read_token(object, prefix, out, err);
     if (rc != KE_OK)
         ke_buf_free(&out->start_key);

@@ -151,8 +151,10 @@ static enum ke_code open_stream(struct watch_reflector *reflector, int64_t revis
     struct ke_str *prefixes = ke_alloc_n(reflector->n_kinds, sizeof(*prefixes));
     if (prefixes == NULL)
         return ke_fail(err, KE_NOMEM, "reflector");
-    for (size_t i = 0; i < reflector->n_kinds; i++)
+    for (size_t i = 0; i < reflector->n_kinds; i++) {
+        KE_ASSERT(reflector->kinds[i].kind != NULL); /* only all custom kinds have none */
         prefixes[i] = ke_str_c(reflector->kinds[i].kind->prefix);
+    }
     struct watch_stream_spec spec = { .prefixes = prefixes,
                                       .n_prefixes = reflector->n_kinds,
                                       .after = revision,

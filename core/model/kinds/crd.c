@@ -127,19 +127,20 @@ static void check_approval(struct model_issues *issues, const cJSON *object)
     struct model_path at = model_path_key(&notes, KE_STR("api-approved.kubernetes.io"));
     if (!is_protected(ke_json_path_str(object, "spec.group")))
         return;
-    if (text.len == 0)
+    if (text.len == 0) {
         model_report_required(issues, at,
                               "protected groups must have approval annotation "
                               "\"api-approved.kubernetes.io\", see "
                               "https://github.com/kubernetes/enhancements/pull/1111");
-    else if (!ke_str_has_prefix(text, KE_STR("unapproved")) &&
-             !ke_str_has_prefix(text, KE_STR("https://")) &&
-             !ke_str_has_prefix(text, KE_STR("http://")))
+    } else if (!ke_str_has_prefix(text, KE_STR("unapproved")) &&
+               !ke_str_has_prefix(text, KE_STR("https://")) &&
+               !ke_str_has_prefix(text, KE_STR("http://"))) {
         model_report_invalid(issues, at, text,
                              "protected groups must have approval annotation "
                              "\"api-approved.kubernetes.io\" with either a URL or a reason "
                              "starting with \"unapproved\", see "
                              "https://github.com/kubernetes/enhancements/pull/1111");
+    }
 }
 
 /* ---- versions -------------------------------------------------------------------------------- */
@@ -159,19 +160,21 @@ static void check_column(struct model_issues *issues, const cJSON *column,
         model_report_required(issues, model_path_child(path, "name"), "");
     for (size_t i = 0; types[i] != NULL; i++)
         is_known = is_known || ke_str_eq_c(type, types[i]);
-    if (type.len == 0)
+    if (type.len == 0) {
         model_report_required(issues, model_path_child(path, "type"),
                               "must be one of boolean,date,integer,number,string");
-    else if (!is_known)
+    } else if (!is_known) {
         model_report_invalid(issues, model_path_child(path, "type"), type,
                              "must be one of boolean,date,integer,number,string");
+    }
     is_known = format.len == 0;
     for (size_t i = 0; formats[i] != NULL; i++)
         is_known = is_known || ke_str_eq_c(format, formats[i]);
-    if (!is_known)
+    if (!is_known) {
         model_report_invalid(issues, model_path_child(path, "format"), format,
                              "must be one of byte,date,date-time,double,float,int32,int64,"
                              "password");
+    }
     if (json_path.len == 0)
         model_report_required(issues, model_path_child(path, "jsonPath"), "");
     else if (model_jsonpath_check(json_path, &err) != KE_OK)
@@ -374,12 +377,13 @@ static void check_conversion(struct model_issues *issues, const cJSON *spec,
     struct model_path strategy_at = model_path_child(&at, "strategy");
     if (conversion == NULL || !model_check_enum(issues, strategy_at, strategy, strategies))
         return;
-    if (ke_str_eq_c(strategy, "Webhook"))
+    if (ke_str_eq_c(strategy, "Webhook")) {
         model_report_forbidden(issues, strategy_at,
                                "conversion by webhook is not supported by this server, use None");
-    else if (ke_json_get(conversion, "webhook") != NULL)
+    } else if (ke_json_get(conversion, "webhook") != NULL) {
         model_report_forbidden(issues, model_path_child(&at, "webhook"),
                                "should not be set when strategy is not set to Webhook");
+    }
 }
 
 /* ---- whole ----------------------------------------------------------------------------------- */
@@ -464,11 +468,12 @@ void crd_validate(const cJSON *object, const cJSON *old, struct model_issues *is
     check_group(issues, spec, &path);
     (void)model_check_enum(issues, model_path_child(&path, "scope"), ke_json_str(spec, "scope"),
                            scopes);
-    if (ke_json_bool(spec, "preserveUnknownFields", false))
+    if (ke_json_bool(spec, "preserveUnknownFields", false)) {
         model_report_invalid_raw(issues, model_path_child(&path, "preserveUnknownFields"),
                                  KE_STR("true"),
                                  "cannot set to true, set x-kubernetes-preserve-unknown-fields to "
                                  "true in spec.versions[*].schema instead");
+    }
     check_versions(issues, spec, &path);
     struct model_path names_at = model_path_child(&path, "names");
     check_names(issues, ke_json_get(spec, "names"), &names_at);

@@ -44,10 +44,11 @@ static void check_forbidden(struct checker *c, const cJSON *schema, const struct
             model_report_forbidden(c->issues, model_path_child(at, members[i].name),
                                    members[i].why);
     }
-    if (ke_json_bool(schema, "uniqueItems", false))
+    if (ke_json_bool(schema, "uniqueItems", false)) {
         model_report_forbidden(c->issues, model_path_child(at, "uniqueItems"),
                                "uniqueItems cannot be set to true since the runtime complexity "
                                "becomes quadratic");
+    }
     const cJSON *additional = ke_json_get(schema, "additionalProperties");
     struct model_path additional_at = model_path_child(at, "additionalProperties");
     if (cJSON_IsFalse(additional))
@@ -232,15 +233,17 @@ static void check_map_keys(struct checker *c, const cJSON *schema, const struct 
                                  "entries must all be names of item properties");
             continue;
         }
-        if (ke_str_eq_c(type_of(member), "object") || ke_str_eq_c(type_of(member), "array"))
+        if (ke_str_eq_c(type_of(member), "object") || ke_str_eq_c(type_of(member), "array")) {
             model_report_invalid(c->issues, model_path_child(&member_at, "type"), type_of(member),
                                  "must be a scalar type if parent array's x-kubernetes-list-type "
                                  "is map");
+        }
         if (!has_string(ke_json_get(items, "required"), name) &&
-            ke_json_get(member, "default") == NULL)
+            ke_json_get(member, "default") == NULL) {
             model_report_required(c->issues, model_path_child(&member_at, "default"),
                                   "this property is in x-kubernetes-list-map-keys, so it must have "
                                   "a default or be a required property");
+        }
     }
 }
 
@@ -280,14 +283,16 @@ static void check_extensions(struct checker *c, const cJSON *schema, const struc
     if (is_embedded && !ke_str_eq_c(type, "object"))
         model_report_invalid(c->issues, type_at, type,
                              "must be object if x-kubernetes-embedded-resource is true");
-    if (is_embedded && !keeps_unknown && model_is_unset(schema, "properties"))
+    if (is_embedded && !keeps_unknown && model_is_unset(schema, "properties")) {
         model_report_required(c->issues, model_path_child(at, "properties"),
                               "must not be empty if x-kubernetes-embedded-resource is true without "
                               "x-kubernetes-preserve-unknown-fields");
-    if (cJSON_IsFalse(ke_json_get(schema, "x-kubernetes-preserve-unknown-fields")))
+    }
+    if (cJSON_IsFalse(ke_json_get(schema, "x-kubernetes-preserve-unknown-fields"))) {
         model_report_invalid_raw(c->issues,
                                  model_path_child(at, "x-kubernetes-preserve-unknown-fields"),
                                  KE_STR("false"), "must be true or undefined");
+    }
 }
 
 /* ---- defaults -------------------------------------------------------------------------------- */
@@ -378,10 +383,11 @@ static void check_metadata(struct checker *c, const cJSON *schema, const struct 
         is_more =
             is_more || (strcmp(it->string, "name") != 0 && strcmp(it->string, "generateName") != 0);
     }
-    if (is_more)
+    if (is_more) {
         model_report_forbidden(c->issues, metadata_at,
                                "must not specify anything other than name and generateName, but "
                                "metadata is implicitly specified");
+    }
 }
 
 void crd_validate_schema(const cJSON *schema, const struct model_path *at,
