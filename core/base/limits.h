@@ -59,6 +59,7 @@
 #define LIMIT_SCHEMA_DEPTH        64          /* of a schema, and so of what it is asked about */
 #define LIMIT_PATTERN_STEPS       200000      /* of one match */
 #define LIMIT_PATTERN_BYTES       4096        /* of one expression */
+#define LIMIT_SLOW_PATTERNS       64          /* matches that take many steps, in one validation */
 #define LIMIT_SCHEMA_STEPS        4000000     /* schemas applied to values in one validation */
 #define LIMIT_JSONPATH_DEPTH      8           /* filters and stars in one path */
 #define LIMIT_JSONPATH_NAME_BYTES 320         /* of one member */

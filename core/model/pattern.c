@@ -8,7 +8,10 @@
 #include "core/base/limits.h"
 #include "core/base/mem.h"
 
-#define HEAP_KIB 1024 /* of one match */
+#define HEAP_KIB           1024 /* of one match */
+
+#define QUICK_STEPS        256
+#define QUICK_STEPS_A_BYTE 32
 
 struct model_pattern {
     pcre2_code *code;
@@ -103,20 +106,34 @@ void model_pattern_free(struct model_pattern *pattern)
     free(pattern);
 }
 
-enum model_match model_pattern_match(const struct model_pattern *pattern, struct ke_str text)
+static int run(const struct model_pattern *pattern, struct ke_str text, uint32_t max_steps)
 {
     pcre2_match_data *data = pcre2_match_data_create(1, NULL);
     pcre2_match_context *context = pcre2_match_context_create(NULL);
     int rc = PCRE2_ERROR_NOMEMORY;
     if (data != NULL && context != NULL) {
-        (void)pcre2_set_match_limit(context, LIMIT_PATTERN_STEPS);
-        (void)pcre2_set_depth_limit(context, LIMIT_PATTERN_STEPS);
+        (void)pcre2_set_match_limit(context, max_steps);
+        (void)pcre2_set_depth_limit(context, max_steps);
         (void)pcre2_set_heap_limit(context, HEAP_KIB);
         rc = pcre2_match(pattern->code, (PCRE2_SPTR)(text.len > 0 ? text.ptr : ""), text.len, 0,
                          PCRE2_NO_UTF_CHECK, data, context);
     }
     pcre2_match_context_free(context);
     pcre2_match_data_free(data);
+    return rc;
+}
+
+enum model_match model_pattern_match(const struct model_pattern *pattern, struct ke_str text,
+                                     unsigned *n_slow)
+{
+    size_t quick = QUICK_STEPS + QUICK_STEPS_A_BYTE * text.len;
+    bool is_short = quick < LIMIT_PATTERN_STEPS;
+    int rc = is_short ? run(pattern, text, (uint32_t)quick) : PCRE2_ERROR_MATCHLIMIT;
+    bool is_slow = rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT;
+    if (is_slow && *n_slow > 0) {
+        --*n_slow;
+        rc = run(pattern, text, LIMIT_PATTERN_STEPS);
+    }
     if (rc == PCRE2_ERROR_NOMATCH)
         return MODEL_MATCH_NO;
     return rc >= 0 ? MODEL_MATCH_YES : MODEL_MATCH_UNKNOWN;

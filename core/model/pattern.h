@@ -25,7 +25,12 @@ enum model_match {
     MODEL_MATCH_YES,
     MODEL_MATCH_UNKNOWN /* out of memory, or more than LIMIT_PATTERN_STEPS */
 };
-/* Anywhere in text, which is UTF-8. */
-enum model_match model_pattern_match(const struct model_pattern *pattern, struct ke_str text);
+/*
+ * Anywhere in text, which is UTF-8. n_slow: how many matches may take more steps than in proportion
+ * to their text; counted down, and at 0 such a match is UNKNOWN at once. Shared by all matches of
+ * one validation, for an object holds very many strings.
+ */
+enum model_match model_pattern_match(const struct model_pattern *pattern, struct ke_str text,
+                                     unsigned *n_slow);
 
 #endif

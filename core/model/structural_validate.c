@@ -17,7 +17,8 @@
 struct validation {
     struct model_issues *issues;
     unsigned steps;
-    bool is_trial; /* only whether it fits is asked: see n_found */
+    unsigned n_slow; /* see model_pattern_match */
+    bool is_trial;   /* only whether it fits is asked: see n_found */
     size_t n_found;
 };
 
@@ -270,7 +271,8 @@ static int64_t count_characters(struct ke_str s)
 static void check_pattern(struct validation *v, const struct model_structural_checks *checks,
                           const struct model_path *at, const cJSON *value)
 {
-    enum model_match match = model_pattern_match(checks->pattern, ke_json_value_str(value));
+    enum model_match match =
+        model_pattern_match(checks->pattern, ke_json_value_str(value), &v->n_slow);
     if (match == MODEL_MATCH_YES)
         return;
     ke_auto_buf words = KE_BUF_INIT(LIMIT_PATTERN_BYTES + 128);
@@ -450,9 +452,12 @@ static void check_object(struct validation *v, const struct model_structural *sc
 static size_t try_schema(struct validation *v, const struct model_structural *schema,
                          const struct model_path *at, const cJSON *value)
 {
-    struct validation trial = { .issues = v->issues, .steps = v->steps, .is_trial = true };
+    struct validation trial = {
+        .issues = v->issues, .steps = v->steps, .n_slow = v->n_slow, .is_trial = true
+    };
     check(&trial, schema, at, value, NULL);
     v->steps = trial.steps;
+    v->n_slow = trial.n_slow;
     return trial.n_found;
 }
 
@@ -568,7 +573,7 @@ static void check(struct validation *v, const struct model_structural *schema,
 void model_structural_validate(const struct model_structural *schema, const struct model_path *at,
                                const cJSON *value, const cJSON *old, struct model_issues *issues)
 {
-    struct validation validation = { .issues = issues };
+    struct validation validation = { .issues = issues, .n_slow = LIMIT_SLOW_PATTERNS };
     check(&validation, schema, at, value, old);
     if (validation.steps > LIMIT_SCHEMA_STEPS)
         model_report_invalid(issues, model_path_root("<nil>"), KE_STR(""),

@@ -365,9 +365,37 @@ static void gives_up_on_expressions_that_explode(void **state)
     memset(text, 'a', sizeof(text));
     text[sizeof(text) - 1] = '!';
     assert_int_equal(model_pattern_new(KE_STR("^(a+)+$"), &pattern, &err), KE_OK);
-    assert_int_equal(model_pattern_match(pattern, ke_str_of(text, sizeof(text))),
+    unsigned n_slow = 1;
+    assert_int_equal(model_pattern_match(pattern, ke_str_of(text, sizeof(text)), &n_slow),
                      MODEL_MATCH_UNKNOWN);
-    assert_int_equal(model_pattern_match(pattern, KE_STR("aaa")), MODEL_MATCH_YES);
+    assert_int_equal(n_slow, 0);
+    assert_int_equal(model_pattern_match(pattern, KE_STR("aaa"), &n_slow), MODEL_MATCH_YES);
+}
+
+/* An object holds very many strings: what each may take, all together may not. */
+static void gives_up_on_many_expressions_that_take_long(void **state)
+{
+    (void)state;
+    const char *schema =
+        "{\"type\":\"object\",\"properties\":{\"l\":{\"type\":\"array\",\"items\":{"
+        "\"type\":\"string\",\"pattern\":\"^((a+)+b|a*)$\"}}}}";
+    ke_auto_buf text = KE_BUF_INIT(65536);
+    ke_auto_buf issue = KE_BUF_INIT(4096);
+    ke_buf_add_c(&text, "{\"l\":[\"aaa\"");
+    for (int i = 0; i < LIMIT_SLOW_PATTERNS; i++)
+        ke_buf_add_c(&text, ",\"aaaaaaaaaaaaaa\"");
+    ke_buf_add_c(&text, "]}");
+    ke_buf_add_char(&text, '\0');
+    expect_valid(schema, text.ptr, "");
+    text.len -= 3;
+    ke_buf_add_c(&text, ",\"aaaaaaaaaaaaaa\",\"aaa\"]}");
+    ke_buf_add_char(&text, '\0');
+    ke_buf_addf(&issue,
+                "l[%d]: Invalid value: \"aaaaaaaaaaaaaa\": l[%d] in body takes too many steps to "
+                "match against '^((a+)+b|a*)$'\n",
+                LIMIT_SLOW_PATTERNS + 1, LIMIT_SLOW_PATTERNS + 1);
+    ke_buf_add_char(&issue, '\0');
+    expect_valid(schema, text.ptr, issue.ptr);
 }
 
 static void reads_expressions_as_go_does(void **state)
@@ -404,7 +432,8 @@ static void reads_expressions_as_go_does(void **state)
         struct ke_err err = KE_ERR_INIT;
         if (model_pattern_new(ke_str_c(rows[i].pattern), &pattern, &err) != KE_OK)
             fail_msg("%s: %s", rows[i].pattern, err.msg);
-        if ((model_pattern_match(pattern, ke_str_c(rows[i].text)) == MODEL_MATCH_YES) !=
+        unsigned n_slow = 0; /* none of them is */
+        if ((model_pattern_match(pattern, ke_str_c(rows[i].text), &n_slow) == MODEL_MATCH_YES) !=
             rows[i].is_match)
             fail_msg("%s on %s", rows[i].pattern, rows[i].text);
     }
@@ -426,6 +455,7 @@ int main(void)
         cmocka_unit_test(knows_formats),
         cmocka_unit_test(refuses_schemas_without_end),
         cmocka_unit_test(gives_up_on_expressions_that_explode),
+        cmocka_unit_test(gives_up_on_many_expressions_that_take_long),
         cmocka_unit_test(reads_expressions_as_go_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
