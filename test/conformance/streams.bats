@@ -65,12 +65,14 @@ teardown_file() {
 }
 
 serve_web() { # ADDRESS
-    on python3 "$BATS_TEST_DIRNAME/../support/proxied.py" "$1" 8080 "$SERVE_DIR/big" >"$SERVE_DIR/web-$1.log" 2>&1 3>&- 9>&- &
+    become python3 "$BATS_TEST_DIRNAME/../support/proxied.py" "$1" 8080 "$SERVE_DIR/big" >"$SERVE_DIR/web-$1.log" 2>&1 3>&- 9>&- &
     echo $! >>"$SERVE_DIR/pids"
     wait_until on curl -sS -o /dev/null "http://$1:8080/echo"
 }
 
 on() { ip netns exec "$ns" "$@"; }
+# Behind an &: the process is the command itself, to be ended by its id.
+become() { exec ip netns exec "$ns" "$@"; }
 
 wait_until() { # COMMAND...
     local until=$((SECONDS + 20))
@@ -155,7 +157,7 @@ logs() {
     same $'one\nt' || return
     run on "$K" logs p --previous
     same 'Error from server (BadRequest): previous terminated container "c" in pod "p" not found' || return
-    on "$K" logs -f p >"$SERVE_DIR/followed" 3>&- 9>&- &
+    become "$K" logs -f p >"$SERVE_DIR/followed" 3>&- 9>&- &
     pid=$!
     wait_until grep -q three "$SERVE_DIR/followed" || return
     echo four >>"$SERVE_DIR/p_c.log"
@@ -167,12 +169,12 @@ logs() {
 
 forwarded() {
     local pid port i pids=()
-    on "$K" port-forward p :8080 >"$SERVE_DIR/forward" 2>&1 3>&- 9>&- &
+    become "$K" port-forward p :8080 >"$SERVE_DIR/forward" 2>&1 3>&- 9>&- &
     pid=$!
     wait_until grep -q 'Forwarding from 127' "$SERVE_DIR/forward" || return
     port=$(sed -n 's/.*127.0.0.1:\([0-9]*\) .*/\1/p' "$SERVE_DIR/forward")
     for i in $(seq 12); do
-        on curl -sS "http://127.0.0.1:$port/big" 3>&- 9>&- | sha256sum >"$SERVE_DIR/sum.$i" &
+        become curl -sS "http://127.0.0.1:$port/big" 3>&- 9>&- | sha256sum >"$SERVE_DIR/sum.$i" &
         pids+=($!)
     done
     wait "${pids[@]}"
@@ -199,7 +201,7 @@ proxied() {
     same 'Error from server (ServiceUnavailable): error trying to reach service: dial tcp 10.77.0.1:9: connect: connection refused' ||
         return
     [ "$(on "$K" get --raw $at/pods/p/proxy/big | sha256sum)" = "$(cat "$SERVE_DIR/sum")" ] || return
-    on "$K" proxy --port=0 >"$SERVE_DIR/proxy" 2>&1 3>&- 9>&- &
+    become "$K" proxy --port=0 >"$SERVE_DIR/proxy" 2>&1 3>&- 9>&- &
     pid=$!
     wait_until grep -q Starting "$SERVE_DIR/proxy" || return
     port=$(sed -n 's/.*:\([0-9]*\)$/\1/p' "$SERVE_DIR/proxy")

@@ -111,11 +111,13 @@ size_t api_wire_room(const struct api_wire *wire)
     return len < API_WIRE_HIGH ? API_WIRE_HIGH - len : 0;
 }
 
+/* Who waits for room is told in a turn: one must come, also when what was sent just now was all. */
 static bool watch_again(struct api_wire *wire)
 {
+    bool wants_turn = out_len(wire) > 0 || wire->is_low_wanted;
     uint32_t events = EPOLLRDHUP;
     events |= wire->is_blocked ? 0U : EPOLLIN;
-    events |= out_len(wire) > 0 ? EPOLLOUT : 0U;
+    events |= wants_turn ? EPOLLOUT : 0U;
     return ke_loop_fd_set(wire->watch, events);
 }
 
@@ -167,8 +169,11 @@ void api_wire_flush(struct api_wire *wire)
 
 static void offer_space(struct api_wire *wire)
 {
-    if (wire->is_low_wanted && out_len(wire) < API_WIRE_LOW && wire->user != NULL) {
-        wire->is_low_wanted = false;
+    if (!wire->is_low_wanted || out_len(wire) >= API_WIRE_LOW) {
+        return;
+    }
+    wire->is_low_wanted = false;
+    if (wire->user != NULL) {
         wire->depth++;
         wire->user->on_space(wire->ctx);
         wire->depth--;
