@@ -118,10 +118,11 @@ int main(int argc, char **argv)
     crowd.from = (size_t)bench_number(argv[5], MAX_COUNT);
     crowd.body = (struct ke_buf)KE_BUF_INIT(1U << 20);
     crowd.etcd.message = (struct ke_buf)KE_BUF_INIT(1U << 20);
-    if (is_etcd)
+    if (is_etcd) {
         protocol = (struct load_protocol){
             .open = etcd_open_conn, .ask = etcd_ask_put, .take = etcd_take_answer, .ctx = &crowd
         };
+    }
     if (to > crowd.from) {
         plan.n_requests = to - crowd.from;
         load_run(&plan, &protocol, &result);

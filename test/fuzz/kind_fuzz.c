@@ -46,27 +46,27 @@ static void check(const struct model_kind *kind, const cJSON *object, const cJSO
 }
 
 static void write_object(const struct model_kind *kind, const struct model_version *version,
-                         cJSON *object)
+                         cJSON *stored)
 {
     struct ke_err err = KE_ERR_INIT;
     const struct model_message *schema = model_schema_find(ke_str_c(version->message));
-    if (schema == NULL || model_schema_normalise(schema, object, NULL, &err) != KE_OK ||
-        !model_version_to_storage(kind, version, object))
+    if (schema == NULL || model_schema_normalise(schema, stored, NULL, &err) != KE_OK ||
+        !model_version_to_storage(kind, version, stored))
         return;
-    if (kind->set_defaults != NULL && !kind->set_defaults(object))
+    if (kind->set_defaults != NULL && !kind->set_defaults(stored))
         return;
-    ke_auto_json *again = cJSON_Duplicate(object, true);
-    KE_ASSERT(again == NULL || kind->set_defaults == NULL ||
-              (kind->set_defaults(again) && ke_json_equal(again, object)));
-    if (kind->prepare_create != NULL && !kind->prepare_create(object))
+    ke_auto_json *changed = cJSON_Duplicate(stored, true);
+    KE_ASSERT(changed == NULL || kind->set_defaults == NULL ||
+              (kind->set_defaults(changed) && ke_json_equal(changed, stored)));
+    if (kind->prepare_create != NULL && !kind->prepare_create(stored))
         return;
-    check(kind, object, NULL);
-    if (again == NULL || !carry_over(again, object) ||
-        (kind->prepare_update != NULL && !kind->prepare_update(again, object)) ||
-        (kind->prepare_status != NULL && !kind->prepare_status(again, object)))
+    check(kind, stored, NULL);
+    if (changed == NULL || !carry_over(changed, stored) ||
+        (kind->prepare_update != NULL && !kind->prepare_update(changed, stored)) ||
+        (kind->prepare_status != NULL && !kind->prepare_status(changed, stored)))
         return;
-    check(kind, again, object);
-    KE_ASSERT(model_version_from_storage(kind, version, again));
+    check(kind, changed, stored);
+    KE_ASSERT(model_version_from_storage(kind, version, changed));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,32 +10,39 @@ struct seen {
     enum ke_code code;
 };
 
+static void note(struct seen *seen, const struct spdy_frame *frame)
+{
+    seen->n_data += frame->data.len;
+    seen->n_control += frame->kind != SPDY_DATA ? 1 : 0;
+    for (size_t i = 0; i < frame->n_headers; i++)
+        seen->n_header_bytes += frame->headers[i].name.len + frame->headers[i].value.len;
+}
+
+/* All frames of a piece of the input. */
+static enum ke_code decode_piece(struct spdy_decoder *d, struct ke_str rest, struct seen *seen)
+{
+    for (;;) {
+        struct spdy_frame frame;
+        struct ke_err err;
+        size_t used = 0;
+        enum ke_code rc = spdy_decode(d, rest, &used, &frame, &err);
+        KE_ASSERT(used <= rest.len);
+        rest = ke_str_sub(rest, used, rest.len - used);
+        KE_ASSERT(rc != KE_AGAIN || rest.len == 0);
+        if (rc != KE_OK)
+            return rc;
+        note(seen, &frame);
+    }
+}
+
 static struct seen decode(const uint8_t *data, size_t size, size_t step)
 {
     KE_AUTO(spdy_decoder) *d = spdy_decoder_new();
     KE_ASSERT(d != NULL);
     struct seen seen = { .code = KE_AGAIN };
     for (size_t at = 0; at < size && seen.code == KE_AGAIN; at += step) {
-        struct ke_str rest =
-            ke_str_of((const char *)data + at, size - at < step ? size - at : step);
-        for (;;) {
-            struct spdy_frame frame;
-            struct ke_err err;
-            size_t used = 0;
-            enum ke_code rc = spdy_decode(d, rest, &used, &frame, &err);
-            KE_ASSERT(used <= rest.len);
-            rest = ke_str_sub(rest, used, rest.len - used);
-            if (rc != KE_OK) {
-                KE_ASSERT(rc != KE_AGAIN || rest.len == 0);
-                seen.code = rc;
-                break;
-            }
-            seen.n_data += frame.data.len;
-            seen.n_control += frame.kind != SPDY_DATA ? 1 : 0;
-            for (size_t i = 0; i < frame.n_headers; i++) {
-                seen.n_header_bytes += frame.headers[i].name.len + frame.headers[i].value.len;
-            }
-        }
+        size_t n = size - at < step ? size - at : step;
+        seen.code = decode_piece(d, ke_str_of((const char *)data + at, n), &seen);
     }
     return seen;
 }

@@ -18,17 +18,20 @@ static cJSON *get_json(struct test_api *f, const char *path)
     return json;
 }
 
+static void assert_reference(const char *text, const cJSON *schemas)
+{
+    static const char prefix[] = "#/components/schemas/";
+    assert_memory_equal(text, prefix, sizeof(prefix) - 1);
+    if (ke_json_get(schemas, text + sizeof(prefix) - 1) == NULL)
+        fail_msg("no schema %s", text);
+}
+
 /* Every "$ref" names a schema of the document. */
 static void assert_references(const cJSON *value, const cJSON *schemas)
 {
-    static const char prefix[] = "#/components/schemas/";
     for (const cJSON *it = value->child; it != NULL; it = it->next) {
-        if (it->string != NULL && strcmp(it->string, "$ref") == 0 && cJSON_IsString(it)) {
-            assert_memory_equal(it->valuestring, prefix, sizeof(prefix) - 1);
-            if (ke_json_get(schemas, it->valuestring + sizeof(prefix) - 1) == NULL) {
-                fail_msg("no schema %s", it->valuestring);
-            }
-        }
+        if (it->string != NULL && strcmp(it->string, "$ref") == 0 && cJSON_IsString(it))
+            assert_reference(it->valuestring, schemas);
         assert_references(it, schemas);
     }
 }

@@ -187,10 +187,11 @@ static void guarded_pod(struct test_resources *r)
     write_status(r, MODEL_POD,
                  "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\","
                  "\"status\":\"True\"}]}}");
-    if (!test_exists(r, MODEL_PODDISRUPTIONBUDGET, "default", "s"))
+    if (!test_exists(r, MODEL_PODDISRUPTIONBUDGET, "default", "s")) {
         assert_int_equal(test_create(r, MODEL_PODDISRUPTIONBUDGET, "default",
                                      "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{}}}"),
                          KE_OK);
+    }
     write_status(r, MODEL_PODDISRUPTIONBUDGET,
                  "{\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":1,"
                  "\"disruptedPods\":null,\"conditions\":null}}");
@@ -246,13 +247,14 @@ static void conversion_survives(void **state)
 
 static void a_controller(struct test_resources *r)
 {
-    if (!test_exists(r, MODEL_REPLICATIONCONTROLLER, "default", "s"))
+    if (!test_exists(r, MODEL_REPLICATIONCONTROLLER, "default", "s")) {
         assert_int_equal(
             test_create(r, MODEL_REPLICATIONCONTROLLER, "default",
                         "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"template\":{"
                         "\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":"
                         "[{\"name\":\"c\",\"image\":\"x\"}]}}}}"),
             KE_OK);
+    }
     assert_int_equal(
         test_merge(r, MODEL_REPLICATIONCONTROLLER, "default", "s", "{\"spec\":{\"replicas\":1}}"),
         KE_OK);

@@ -331,10 +331,11 @@ static void a_node_tells_how_large_a_claim_is(void **state)
         "{\"metadata\":{\"finalizers\":[\"a.b/c\"]}}",
         "{\"status\":{\"phase\":\"Lost\"}}",
     };
-    for (size_t i = 0; i < KE_ARRAY_LEN(others); i++)
+    for (size_t i = 0; i < KE_ARRAY_LEN(others); i++) {
         assert_denied(f, ask(f, status, others[i]),
                       "node \"n1\" is not allowed to update fields other than status.quantity and "
                       "status.conditions");
+    }
     assert_int_equal(ask(f, status,
                          "{\"status\":{\"capacity\":{\"storage\":\"2Gi\"},\"conditions\":[{"
                          "\"type\":\"Resizing\",\"status\":\"True\"}]}}"),

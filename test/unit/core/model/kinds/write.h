@@ -132,9 +132,12 @@ static inline void assert_status_gives(const char *name, const char *text, const
     const struct model_kind *kind = NULL;
     while ((kind = model_kind_at(i++)) != NULL && strcmp(kind->kind, name) != 0)
         continue;
-    assert_non_null(kind);
     assert_non_null(w.arena);
     model_issues_init(&w.issues, w.arena);
+    if (kind == NULL || kind->validate_status == NULL) {
+        fail_msg("no status of %s", name);
+        return;
+    }
     kind->validate_status(w.object, before, &w.issues);
     assert_issues(&w, text, expected);
 }
@@ -157,6 +160,25 @@ static inline void assert_has(const cJSON *object, const char *expected)
         fail_msg("%s is %.*s, expected in %s", member->string, KE_STR_ARG(ke_buf_str(&text)),
                  expected);
     }
+}
+
+static inline void assert_defaults_change_nothing(const struct model_kind *kind,
+                                                  const cJSON *object)
+{
+    ke_auto_json *copy = cJSON_Duplicate(object, true);
+    assert_non_null(copy);
+    assert_true(kind->set_defaults == NULL || kind->set_defaults(copy));
+    assert_true(ke_json_equal(copy, object));
+}
+
+/* Creating text is fine, fills this in, and would fill in nothing more. */
+static inline void assert_create_fills(const char *text, const char *has)
+{
+    WRITE_AUTO w = { 0 };
+    const struct model_kind *kind = write_create(&w, text);
+    assert_issues(&w, text, "");
+    assert_has(w.object, has);
+    assert_defaults_change_nothing(kind, w.object);
 }
 
 #endif
