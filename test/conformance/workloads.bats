@@ -155,8 +155,10 @@ jobs() {
     assert_line '^tick +\*/5 \* \* \* \* .* 0 +<none> ' || return
     run k describe cronjob tick
     assert_line '^Schedule: +\*/5 \* \* \* \*$' || return
-    run k create job now --from=cronjob/tick
-    assert_line 'job.batch/now created' || return
+    if [ "$MINOR" -ge 21 ]; then # before, kubectl knows no CronJob of batch/v1, which is what servers prefer
+        run k create job now --from=cronjob/tick
+        assert_line 'job.batch/now created' || return
+    fi
     run k create cronjob bad --image=busybox --schedule='61 * * * *'
     assert_line 'spec.schedule: Invalid value: "61 \* \* \* \*": end of range \(61\) above maximum \(59\): 61' || return
     run k patch job hello --type=merge -p '{"spec":{"completions":3}}'
