@@ -42,6 +42,7 @@ void api_request_free(struct api_request *request)
         api_flow_leave(request->server->flow, request->flow_kind, request->flow_user);
     }
     ke_buf_free(&request->body);
+    request->shard->stranger_bytes -= request->stranger_bytes;
     ke_arena_free(request->arena);
     free(request);
 }
@@ -93,6 +94,10 @@ static void end_wait(struct api_request *request)
 static void refuse_body(struct api_request *request)
 {
     struct ke_err err;
+    if (request->is_crowded) {
+        api_respond_code(request, KE_LIMIT, "too many requests, please try again later");
+        return;
+    }
     (void)ke_fail(&err, KE_TOO_LARGE, "Request entity too large: limit is %u",
                   LIMIT_REQUEST_BODY_BYTES);
     api_respond_error(request, KE_TOO_LARGE, &err);
@@ -145,9 +150,31 @@ static enum MHD_Result begin_body(struct api_request *request, const char *metho
     return MHD_YES;
 }
 
+/* Who asks is known when the body is there: until then all of them together may send so much. */
+static bool has_room(struct api_request *request, size_t len)
+{
+    size_t n = request->body.len + len;
+    if (ke_list_is_empty(&request->conn->stranger_link) || n <= LIMIT_STRANGER_BODY_BYTES) {
+        return true;
+    }
+    size_t others = request->shard->stranger_bytes - request->stranger_bytes;
+    if (others + n > LIMIT_STRANGER_BYTES) {
+        return false;
+    }
+    request->shard->stranger_bytes = others + n;
+    request->stranger_bytes = n;
+    return true;
+}
+
 static enum MHD_Result take_body(struct api_request *request, const char *upload, size_t *len)
 {
-    if (!request->is_too_large) {
+    if (!request->is_too_large && !request->is_crowded && !has_room(request, *len)) {
+        request->is_crowded = true;
+        ke_buf_free(&request->body);
+        request->shard->stranger_bytes -= request->stranger_bytes;
+        request->stranger_bytes = 0;
+    }
+    if (!request->is_too_large && !request->is_crowded) {
         ke_buf_add(&request->body, upload, *len);
         request->is_too_large = request->body.failed == KE_TOO_LARGE;
     }
@@ -221,7 +248,7 @@ enum MHD_Result api_on_request(void *cls, struct MHD_Connection *mhd, const char
     if (request->phase == API_PHASE_BODY) {
         request->phase = API_PHASE_WORK;
         api_conn_end_request(request->conn);
-        if (request->is_too_large) {
+        if (request->is_too_large || request->is_crowded) {
             refuse_body(request);
         } else {
             api_dispatch(request);

@@ -47,9 +47,11 @@ struct api_request {
     bool is_queued; /* an answer is on its way */
     bool is_over;   /* which may take hours and needs nothing of the request: free it now */
     bool is_too_large;
-    bool is_lost; /* its client left as it was resumed: answers go nowhere */
+    bool is_crowded; /* strangers sent too much at a time: its body is thrown away */
+    bool is_lost;    /* its client left as it was resumed: answers go nowhere */
     struct ke_str uri, method;
     struct ke_buf body;
+    size_t stranger_bytes; /* of it that count against those of the shard */
     int64_t started_ns;
 
     struct api_target target;

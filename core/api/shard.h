@@ -71,6 +71,7 @@ struct api_shard {
     struct ke_list conns;
     struct ke_list strangers; /* connections without a known user, the longest idle first */
     unsigned n_strangers;
+    size_t stranger_bytes; /* of large bodies that they are sending */
     struct ke_list bridges;
     struct ke_list watches;
     struct ke_list wires;   /* upgraded connections */

@@ -12,6 +12,8 @@
 /* registry and API */
 #define LIMIT_OBJECT_BYTES         (1536U << 10) /* as etcd's request limit */
 #define LIMIT_REQUEST_BODY_BYTES   (3U << 20)
+#define LIMIT_STRANGER_BODY_BYTES  (64U << 10) /* of a request by nobody known; more is shared */
+#define LIMIT_STRANGER_BYTES       (32U << 20) /* all they share, on one API loop */
 #define LIMIT_RESPONSE_BYTES       (1U << 30)
 #define LIMIT_KEY_BYTES            1024
 #define LIMIT_SCALE_PATH_BYTES     256 /* a member on the path to replicas */

@@ -333,6 +333,59 @@ static void clients_that_say_nothing_keep_nobody_out(void **state)
     await_descriptors(f, 1);
 }
 
+static unsigned post_as_stranger(struct fixture *f, struct tls_context *tls, struct ke_str body)
+{
+    struct ke_err err;
+    unsigned status = 0;
+    struct http_client_target target = {
+        .host = KE_STR("127.0.0.1"), .port = f->address.port, .tls = tls, .timeout_ms = DEADLINE_MS
+    };
+    struct http_client_request request = { .method = KE_STR("POST"),
+                                           .path = KE_STR(CONFIGMAPS),
+                                           .content_type = KE_STR("application/json"),
+                                           .body = body };
+    ke_buf_clear(&f->body);
+    assert_int_equal(http_client_call(&target, &request, &status, &f->body, &err), KE_OK);
+    return status;
+}
+
+/* Nobody is asked who he is before his body is there: together they may send so much. */
+static void bodies_of_strangers_are_bounded(void **state)
+{
+    enum { BYTES = 2U << 20, N_SENDING = 4 * LIMIT_STRANGER_BYTES / BYTES };
+    static const char head[] = "POST " CONFIGMAPS " HTTP/1.1\r\nHost: x\r\nContent-Length: "
+                               "3000000\r\n\r\n";
+    static char body[BYTES];
+    static int fds[N_SENDING];
+    static struct tls_session *sessions[N_SENDING];
+    struct fixture *f = *state;
+    struct ke_err err;
+    struct tls_context *tls = NULL;
+    struct tls_client_options options = { .cert = NULL };
+    memset(body, ' ', sizeof(body));
+    assert_int_equal(tls_client_new(&options, &tls, &err), KE_OK);
+    for (int i = 0; i < N_SENDING; i++) {
+        enum tls_want want;
+        fds[i] = connect_tcp(f);
+        sessions[i] = shake_hands(tls, fds[i]);
+        assert_int_equal(tls_write(sessions[i], head, sizeof(head) - 1, &want), sizeof(head) - 1);
+        for (size_t at = 0; at < sizeof(body);) {
+            ssize_t n = tls_write(sessions[i], body + at, sizeof(body) - at, &want);
+            assert_true(n > 0);
+            at += (size_t)n;
+        }
+    }
+    assert_int_equal(post_as_stranger(f, tls, ke_str_of(body, sizeof(body))), 429);
+    assert_int_not_equal(post_as_stranger(f, tls, ke_str_of(body, 1000)), 429);
+    for (int i = 0; i < N_SENDING; i++) {
+        tls_session_free(sessions[i]);
+        close(fds[i]);
+    }
+    await_descriptors(f, 1);
+    assert_int_not_equal(post_as_stranger(f, tls, ke_str_of(body, sizeof(body))), 429);
+    tls_context_unref(tls);
+}
+
 /* Two lengths: one of them is a lie, and what follows may be somebody else's request. */
 static void two_lengths_end_the_connection(void **state)
 {
@@ -423,6 +476,7 @@ int main(void)
         CASE(clients_that_only_connect_keep_nobody_out),
         cmocka_unit_test_setup_teardown(clients_that_say_nothing_keep_nobody_out, set_up_small,
                                         tear_down),
+        CASE(bodies_of_strangers_are_bounded),
         CASE(two_lengths_end_the_connection),
         CASE(a_head_too_large_is_refused),
         CASE(a_body_too_large_is_refused_behind_its_end),
