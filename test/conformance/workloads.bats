@@ -164,7 +164,7 @@ jobs() {
     run k patch job hello --type=merge -p '{"spec":{"completions":3}}'
     assert_line 'spec.completions: Invalid value: 3: field is immutable' || return
     k patch job hello --type=merge -p '{"spec":{"suspend":true}}' || return
-    k delete job hello now && k delete cronjob tick || return
+    k delete job --all && k delete cronjob tick || return
     run k get jobs,cronjobs
     assert_line '^No resources found'
 }
