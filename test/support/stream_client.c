@@ -283,3 +283,12 @@ void stream_client_await_over(struct stream_client *c)
     while (stream_client_turn(c)) {
     }
 }
+
+void stream_await_idle(struct test_api *f, struct fake_runtime *runtime)
+{
+    int64_t until_ns = ke_now_ns() + TEST_API_DEADLINE_MS * KE_MS;
+    while (fake_runtime_busy(runtime) > 0) {
+        assert_true(ke_now_ns() < until_ns);
+        assert_int_equal(test_api_get(f, "/livez"), 200);
+    }
+}

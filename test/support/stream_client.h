@@ -9,6 +9,7 @@
 #include "core/net/stream/spdy.h"
 #include "core/net/stream/websocket.h"
 #include "test/support/api.h"
+#include "test/support/fake_runtime.h"
 
 #define STREAM_CLIENT_CHANNELS 16
 
@@ -52,5 +53,7 @@ bool stream_client_turn(struct stream_client *c);
 /* Until the channel has said text. */
 void stream_client_await(struct stream_client *c, unsigned channel, const char *text);
 void stream_client_await_over(struct stream_client *c);
+/* Until no process of the runtime is left. */
+void stream_await_idle(struct test_api *f, struct fake_runtime *runtime);
 
 #endif

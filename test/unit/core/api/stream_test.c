@@ -53,15 +53,6 @@ static int tear_down(void **state)
     return rc;
 }
 
-static void await_idle(struct test_api *f)
-{
-    int64_t until_ns = ke_now_ns() + TEST_API_DEADLINE_MS * KE_MS;
-    while (fake_runtime_busy(runtime) > 0) {
-        assert_true(ke_now_ns() < until_ns);
-        assert_int_equal(test_api_get(f, "/livez"), 200);
-    }
-}
-
 static void assert_said(const struct stream_client *c, unsigned channel, const char *text)
 {
     struct ke_str said = ke_buf_str(&c->channels[channel]);
@@ -96,7 +87,7 @@ static void v5_ends_stdin_and_tells_success(void **state)
     assert_said(&c, 3, SUCCESS);
     assert_said(&c, 0, "");
     stream_client_close(&c);
-    await_idle(*state);
+    stream_await_idle(*state, runtime);
     test_api_await_descriptors(*state, 1);
 }
 
@@ -211,7 +202,7 @@ static void input_that_nobody_reads_waits_at_the_client(void **state)
     }
     assert_true(fake_runtime_busy(runtime) == 1);
     stream_client_close(&c);
-    await_idle(*state); /* the client has gone: so has the process */
+    stream_await_idle(*state, runtime); /* the client has gone: so has the process */
     test_api_await_descriptors(*state, 1);
 }
 
@@ -424,7 +415,7 @@ static void port_forward(void **state, bool is_tunnel)
     stream_client_await(&c, 6, "error forwarding port ");
     stream_client_close(&c);
     test_api_await_descriptors(*state, 1);
-    await_idle(*state);
+    stream_await_idle(*state, runtime);
 }
 
 static void ports_are_forwarded_over_spdy(void **state)
@@ -476,7 +467,7 @@ static void a_thousand_connections_go_over_one(void **state)
     }
     stream_client_close(&c);
     http_backend_free(backend);
-    await_idle(*state);
+    stream_await_idle(*state, runtime);
     test_api_await_descriptors(*state, 1);
 }
 
@@ -526,7 +517,7 @@ static void a_followed_log_goes_on_until_the_client_leaves(void **state)
     close(r.fd);
     test_api_await_descriptors(*state, 1);
     write_log("p_a.log", "tail finds out\n", "a"); /* that nobody reads */
-    await_idle(*state);
+    stream_await_idle(*state, runtime);
 }
 
 static void logs_come_over_websocket_too(void **state)

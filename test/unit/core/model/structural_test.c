@@ -400,13 +400,7 @@ static void gives_up_on_many_expressions_that_take_long(void **state)
 
 static void reads_expressions_as_go_does(void **state)
 {
-    static const char *const bad[] = { "(",
-                                       "a(?=b)",
-                                       "(?<!x)y",
-                                       "(a)\\1",
-                                       "[a",
-                                       "a**"
-                                       "(" };
+    static const char *const bad[] = { "(", "a(?=b)", "(?<!x)y", "(a)\\1", "[a", "a**" };
     (void)state;
     for (size_t i = 0; i < KE_ARRAY_LEN(bad); i++) {
         struct model_pattern *pattern = NULL;
