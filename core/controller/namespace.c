@@ -2,12 +2,15 @@
 /*
  * Namespaces: those every cluster has are made, each active one gets its service account and the
  * cluster's root certificate, and one that is being deleted is emptied (pods first, KEP-5080)
- * before its finalizer goes. Controllers thread.
+ * before its finalizer goes; what that waits for its status tells. Controllers thread.
  */
+#include <stdio.h>
+
 #include "core/base/clock.h"
 #include "core/base/json.h"
 #include "core/base/log.h"
 #include "core/controller/controller.h"
+#include "core/controller/namespace_status.h"
 #include "core/model/views.h"
 
 #define ACCOUNT       "default"
@@ -105,25 +108,45 @@ static void fill(struct namespace_controller *self, struct work_item *item, stru
 
 /* ---- emptying */
 
+struct stock {
+    struct namespace_remains remains;
+    bool is_fresh; /* something was not being deleted yet, or is not known: nothing to tell */
+};
+
+static void take_stock(struct stock *stock, const struct model_kind *kind,
+                       const struct registry_object *object)
+{
+    ke_auto_json *json = registry_object_parse(object);
+    char resource[512];
+    snprintf(resource, sizeof(resource), "%s.%s", kind->plural, kind->versions[0].group);
+    if (json == NULL || ke_json_path(json, "metadata.deletionTimestamp") == NULL ||
+        !namespace_remains_add(&stock->remains, resource, json))
+        stock->is_fresh = true;
+}
+
 /* How many objects of a kind a namespace has; -1: it cannot be known now. */
 static int64_t count(struct namespace_controller *self, const struct model_kind *kind,
-                     struct ke_str ns)
+                     struct ke_str ns, struct stock *stock)
 {
     struct resource_list_options options = { .ns = ns };
     struct resource_list list = { .continue_token = NULL };
     struct ke_err err = KE_ERR_INIT;
-    if (resource_list(work_pool_store(self->env->pool), kind, &options, &list, &err) != KE_OK)
+    if (resource_list(work_pool_store(self->env->pool), kind, &options, &list, &err) != KE_OK) {
+        stock->is_fresh = true;
         return -1;
+    }
     int64_t n = (int64_t)list.items.n_objects;
+    for (size_t i = 0; i < list.items.n_objects && !stock->is_fresh; i++)
+        take_stock(stock, kind, list.items.objects[i]);
     resource_list_free(&list);
     return n;
 }
 
 /* Deletes all of a kind. How many there were, as count. */
 static int64_t sweep(struct namespace_controller *self, struct work_item *item,
-                     const struct model_kind *kind, struct ke_str ns)
+                     const struct model_kind *kind, struct ke_str ns, struct stock *stock)
 {
-    int64_t n = count(self, kind, ns);
+    int64_t n = count(self, kind, ns, stock);
     if (n <= 0)
         return n;
     struct resource_request request = { .verb = RESOURCE_DELETE_COLLECTION,
@@ -136,18 +159,40 @@ static int64_t sweep(struct namespace_controller *self, struct work_item *item,
 }
 
 /* True when nothing was left to delete. */
-static bool empty(struct namespace_controller *self, struct work_item *item, struct ke_str ns)
+static bool empty(struct namespace_controller *self, struct work_item *item, struct ke_str ns,
+                  struct stock *stock)
 {
-    if (sweep(self, item, model_kind_by_id(MODEL_POD), ns) != 0)
+    if (sweep(self, item, model_kind_by_id(MODEL_POD), ns, stock) != 0)
         return false;
     int64_t n_all = 0;
     const struct model_kind *kind;
     size_t pos = 0;
     while ((kind = model_catalog_next(controller_catalog(self->env), &pos)) != NULL) {
         if (kind->is_namespaced && !kind->is_computed)
-            n_all += sweep(self, item, kind, ns) != 0 ? 1 : 0;
+            n_all += sweep(self, item, kind, ns, stock) != 0 ? 1 : 0;
     }
     return n_all == 0;
+}
+
+/* What only waits for others is told in the status, so that who asks need not search. */
+static void tell(struct namespace_controller *self, struct work_item *item,
+                 const struct registry_object *ns, const struct stock *stock)
+{
+    const struct ke_clock *clock = self->env->options.clock;
+    char text[40];
+    struct ke_buf now = KE_BUF_FIXED(text, sizeof(text));
+    ke_time_format_s(clock->wall_us(clock->ctx) / 1000000, &now);
+    ke_auto_json *was = registry_object_parse(ns);
+    ke_auto_json *json = was != NULL ? cJSON_Duplicate(was, true) : NULL;
+    if (json == NULL || !namespace_remains_tell(&stock->remains, json, ke_buf_str(&now)) ||
+        ke_json_equal(was, json))
+        return;
+    struct resource_request request = { .verb = RESOURCE_UPDATE,
+                                        .kind = ns->kind,
+                                        .name = ns->name,
+                                        .subresource = KE_STR("status"),
+                                        .body = KE_TAKE(json) };
+    work_item_write(item, &request);
 }
 
 static void finalize(struct work_item *item, const struct registry_object *ns)
@@ -223,6 +268,21 @@ static bool is_needed(struct ke_str name)
     return false;
 }
 
+static void clear(struct namespace_controller *self, struct work_item *item,
+                  const struct registry_object *ns)
+{
+    struct stock stock = { .is_fresh = false };
+    stock.is_fresh = !namespace_remains_init(&stock.remains);
+    if (empty(self, item, ns->name, &stock)) {
+        finalize(item, ns);
+    } else {
+        if (!stock.is_fresh)
+            tell(self, item, ns, &stock);
+        work_item_again(item, LOOK_AGAIN_NS); /* a deletion in it brings it back sooner */
+    }
+    namespace_remains_deinit(&stock.remains);
+}
+
 static void run(void *ctx, struct work_item *item)
 {
     struct namespace_controller *self = ctx;
@@ -239,10 +299,8 @@ static void run(void *ctx, struct work_item *item)
     }
     if (!is_terminating(ns))
         fill(self, item, name);
-    else if (empty(self, item, name))
-        finalize(item, ns);
     else
-        work_item_again(item, LOOK_AGAIN_NS); /* a deletion in it brings it back sooner */
+        clear(self, item, ns);
 }
 
 static bool is_filling(const struct registry_object *object)

@@ -95,6 +95,14 @@ static void a_deleted_namespace_is_emptied_first(void **state)
     test_wait_gone(t, MODEL_SECRET, "x", "s");
     test_wait_field(t, MODEL_CONFIGMAP, "x", "held", "metadata.deletionGracePeriodSeconds", "0");
     assert_true(test_exists(&t->r, MODEL_NAMESPACE, "", "x"));
+    /* What it waits for is told. */
+    test_wait_field(t, MODEL_NAMESPACE, "", "x", "status.conditions.3.message",
+                    "Some resources are remaining: configmaps. has 1 resource instances");
+    test_wait_field(t, MODEL_NAMESPACE, "", "x", "status.conditions.4.message",
+                    "Some content in the namespace has finalizers remaining: x.y/z in 1 resource "
+                    "instances");
+    assert_string_equal(test_field(&t->r, "status.conditions.4.reason"), "SomeFinalizersRemain");
+    assert_string_equal(test_field(&t->r, "status.conditions.2.status"), "False");
     assert_int_equal(
         test_merge(&t->r, MODEL_CONFIGMAP, "x", "held", "{\"metadata\":{\"finalizers\":null}}"),
         KE_OK);
