@@ -13,7 +13,6 @@
 #include "core/controller/csr_decide.h"
 
 #define PERMISSION_RETRY_NS (60 * KE_S) /* roles may come later than the request */
-#define USER_ARENA_BYTES    (256U << 10)
 
 struct csr_controller {
     struct controller base;

@@ -10,7 +10,6 @@
 #include "core/model/quantity.h"
 
 #define PATH_MAX_BYTES  1024
-#define TYPE_MAX_BYTES  256
 #define VALUE_MAX_BYTES 64
 
 /* Members only: Go names no index and no key of a map. */

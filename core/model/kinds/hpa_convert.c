@@ -24,7 +24,6 @@ struct pair {
 
 struct source {
     const char *member;
-    const char *fixed_type; /* of the target in v2; NULL: it follows from its members */
     struct pair spec[6], status[6];
 };
 

@@ -9,8 +9,7 @@
 
 #include "core/base/buf.h"
 
-#define TLS_SEAL_KEY_BYTES   32
-#define TLS_SEAL_EXTRA_BYTES 28 /* nonce and tag */
+#define TLS_SEAL_KEY_BYTES 32
 
 /*
  * Appends nonce, ciphertext and tag of plain. with: authenticated, not stored: it must be the same

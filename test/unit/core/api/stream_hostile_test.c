@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "core/base/clock.h"
 #include "test/support/fake_runtime.h"
 #include "test/support/http_backend.h"
 #include "test/support/stream_client.h"
