@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Real kubectls against the agent, every verb as a user types it. Each test runs once for every kubectl there is (the
-# oldest, the newest and one between them; all of them with KEDGE_LONG=1), in a namespace of its own.
+# Real kubectls against the agent, every verb as a user types it. Each test runs once for every kubectl of
+# test/ci/kubectls, in a namespace of its own.
 
 load ../support/agent.bash
 load ../support/assert.bash

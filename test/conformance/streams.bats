@@ -13,11 +13,6 @@ setup_file() {
     export HOME=$SERVE_DIR KUBECONFIG=$SERVE_DIR/kubeconfig
     unset HTTP_PROXY HTTPS_PROXY http_proxy https_proxy
     kubectls_find
-    # Each way of streaming: the protocols changed with 1.30 and 1.31.
-    if [ -z "${KEDGE_LONG:-}" ]; then
-        KUBECTLS=$(cd "$KEDGE_SOURCE_DIR" && test/ci/kubectls | awk '{ all = all $0 "\n" } /^1\.(20|27|30|33) / { some = some $0 "\n" }
-            END { printf "%s", some ? some : all }')
-    fi
     ip netns add "$ns"
     ip -n "$ns" link set lo up
     ip -n "$ns" addr add 10.77.0.1/32 dev lo # of the pods: a loopback address is never gone to

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# The same test body with every kubectl there is (the oldest, the newest and two between them; all of them with
-# KEDGE_LONG=1), in a namespace of its own, against the agent of test/support/agent.bash.
+# The same test body with every kubectl of test/ci/kubectls, in a namespace of its own, against the agent of
+# test/support/agent.bash.
 
 kubectls_find() { # sets and exports KUBECTLS; skips where there is none
     [ "$(id -u)" -eq 0 ] || skip 'needs root for a network namespace'
     KUBECTLS=$(cd "$KEDGE_SOURCE_DIR" && test/ci/kubectls)
     [ -n "$KUBECTLS" ] || skip 'no kubectl'
-    if [ -z "${KEDGE_LONG:-}" ]; then KUBECTLS=$(grep -E '^1\.(20|27|33|35)' <<<"$KUBECTLS" || echo "$KUBECTLS"); fi
     export KUBECTLS
 }
 
