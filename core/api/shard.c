@@ -339,8 +339,11 @@ static int turn_timeout(struct api_shard *shard)
     return timeout_ms > 60000 ? 60000 : (int)timeout_ms;
 }
 
-static void ongoing_end(struct api_shard *shard)
+/* Also those that began since: connections that are there still bring requests. */
+static void end_long_answers(struct api_shard *shard)
 {
+    api_watches_end(shard);
+    api_waits_end(shard);
     KE_LIST_EACH_SAFE(it, next, &shard->ongoing)
     {
         struct api_ongoing *ongoing = KE_CONTAINER_OF(it, struct api_ongoing, link);
@@ -351,12 +354,10 @@ static void ongoing_end(struct api_shard *shard)
 static void run_end(struct api_shard *shard)
 {
     shard->is_ending = true;
-    api_watches_end(shard);
-    api_waits_end(shard);
-    ongoing_end(shard);
     /* Waiting requests are resumed by those who work for them; watches end with their next turn. */
     int64_t begin_ns = ke_now_ns();
     for (;;) {
+        end_long_answers(shard);
         int64_t took_ns = ke_now_ns() - begin_ns;
         bool is_waiting = atomic_load(&shard->server->n_waiting) > 0 && took_ns < END_NS;
         /* A client that does not read its watch may not keep us. */
@@ -373,6 +374,7 @@ static void run_end(struct api_shard *shard)
         api_wires_end(shard);
         (void)MHD_run(shard->daemon);
     } while (!ke_list_is_empty(&shard->wires));
+    end_long_answers(shard); /* so none is suspended when the daemon stops */
     ke_loop_fd_del(shard->daemon_watch);
     shard->daemon_watch = NULL;
     if (atomic_load(&shard->server->n_waiting) == 0) {

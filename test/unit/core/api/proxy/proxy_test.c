@@ -379,9 +379,9 @@ static void the_server_stops_with_answers_under_way(void **state)
     struct test_reader hang;
     struct test_reader big;
     struct test_api *f = *state;
-    open_at(&hang, f, "/hang", "");
     open_at(&big, f, "/big", "");
     (void)test_reader_await(&big, "200 OK");
+    open_at(&hang, f, "/hang", "");
     int64_t begin_ns = ke_now_ns();
     api_server_stop(f->server);
     assert_true(ke_now_ns() - begin_ns < 5 * KE_S);
