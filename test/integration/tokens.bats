@@ -178,7 +178,7 @@ whoami() { # TOKEN
         s=${der:$((8 + ${#r} + 4))}
         r=$(printf '%64s' "${r#"${r%%[!0]*}"}" | tr ' ' 0)
         s=$(printf '%64s' "${s#"${s%%[!0]*}"}" | tr ' ' 0)
-        echo "$text.$(printf %s "${r: -64}${s: -64}" | xxd -r -p | encode)"
+        echo "$text.$(printf %s "${r: -64}${s: -64}" | tr a-f A-F | basenc --base16 -d | encode)"
     }
     claims=$(cut -d. -f2 <<<"$token" | decode)
     assert_equal "$(whoami "$(sign "$claims")" | jq -r .kind)" SelfSubjectReview
@@ -215,8 +215,8 @@ $SERVER/openid/v1/jwks"
     assert_equal "$(jq -r '.keys[0].kid' <<<"$keys")" "$(cut -d. -f1 <<<"$token" | decode | jq -r .kid)"
     # The point of the key, as OpenSSL prints it.
     local point
-    point=$(openssl ec -in "$AGENT_DIR/data/pki/sa.key" -pubout -outform DER 2>/dev/null | tail -c 64 | xxd -p -c 64)
-    assert_equal "$(jq -r '.keys[0].x' <<<"$keys" | decode | xxd -p -c 64)$(jq -r '.keys[0].y' <<<"$keys" | decode | xxd -p -c 64)" \
+    point=$(openssl ec -in "$AGENT_DIR/data/pki/sa.key" -pubout -outform DER 2>/dev/null | tail -c 64 | basenc --base16 -w0)
+    assert_equal "$({ jq -r '.keys[0].x' <<<"$keys" | decode && jq -r '.keys[0].y' <<<"$keys" | decode; } | basenc --base16 -w0)" \
         "$point"
 }
 
