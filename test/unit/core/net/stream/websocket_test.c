@@ -40,7 +40,8 @@ static void hear(struct ws_decoder *d, const char *bytes, size_t len, size_t ste
             out->n_pings += event.kind == WS_EVENT_PING ? 1 : 0;
             out->n_pongs += event.kind == WS_EVENT_PONG ? 1 : 0;
             if (event.kind == WS_EVENT_CLOSE || event.kind == WS_EVENT_PING) {
-                memcpy(out->reason, event.data.ptr, event.data.len);
+                if (event.data.len > 0)
+                    memcpy(out->reason, event.data.ptr, event.data.len);
                 out->reason_len = event.data.len;
             }
         }
