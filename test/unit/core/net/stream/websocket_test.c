@@ -12,6 +12,24 @@ struct heard {
     size_t reason_len;
 };
 
+static void note(const struct ws_event *event, struct heard *out)
+{
+    out->last = *event;
+    if (event->kind == WS_EVENT_DATA) {
+        assert_true(out->data_len + event->data.len <= sizeof(out->data));
+        memcpy(out->data + out->data_len, event->data.ptr, event->data.len);
+        out->data_len += event->data.len;
+        out->n_messages += event->is_last ? 1 : 0;
+    }
+    out->n_pings += event->kind == WS_EVENT_PING ? 1 : 0;
+    out->n_pongs += event->kind == WS_EVENT_PONG ? 1 : 0;
+    if (event->kind == WS_EVENT_CLOSE || event->kind == WS_EVENT_PING) {
+        out->reason_len = event->data.len;
+        if (event->data.len > 0) /* a close may have no reason */
+            memcpy(out->reason, event->data.ptr, event->data.len);
+    }
+}
+
 static void hear(struct ws_decoder *d, const char *bytes, size_t len, size_t step,
                  struct heard *out)
 {
@@ -30,20 +48,7 @@ static void hear(struct ws_decoder *d, const char *bytes, size_t len, size_t ste
                 assert_int_equal(done, n);
                 break;
             }
-            out->last = event;
-            if (event.kind == WS_EVENT_DATA) {
-                assert_true(out->data_len + event.data.len <= sizeof(out->data));
-                memcpy(out->data + out->data_len, event.data.ptr, event.data.len);
-                out->data_len += event.data.len;
-                out->n_messages += event.is_last ? 1 : 0;
-            }
-            out->n_pings += event.kind == WS_EVENT_PING ? 1 : 0;
-            out->n_pongs += event.kind == WS_EVENT_PONG ? 1 : 0;
-            if (event.kind == WS_EVENT_CLOSE || event.kind == WS_EVENT_PING) {
-                if (event.data.len > 0)
-                    memcpy(out->reason, event.data.ptr, event.data.len);
-                out->reason_len = event.data.len;
-            }
+            note(&event, out);
         }
         at += n;
     }
